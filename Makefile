@@ -1,0 +1,49 @@
+# mr2ct: every command of the project. `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup workbook test lab check export notebooks gates
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(INSTALLED) ## a virtual environment in .venv with the tested versions; does nothing when it is there
+
+# The virtual environment is up to date while neither file has changed since it was installed.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "mr2ct needs Python 3.11 or newer and '$(PYTHON)' is not; try: make setup PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
+	  { echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV): some minutes the first time, most of them for PyTorch."
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+workbook: setup ## the main job: train, score and compare every method; the last line names the report
+	@$(BIN)/mr2ct bench --profile laptop --out workbook
+
+test: setup gates ## every test: the gates, then pytest (its closing line comes last)
+	@$(BIN)/pytest
+
+lab: setup ## JupyterLab on the book
+	@$(BIN)/jupyter lab nbs
+
+check: setup gates ## the quick gates: sync, lint, sizes
+
+gates:
+	@$(BIN)/python tools/check_sync.py
+	@$(BIN)/python tools/check_lint.py
+	@$(BIN)/python tools/check_sizes.py
+
+export: setup ## notebooks -> mr2ct/ and tests/notebooks/; cleans the notebooks
+	@$(BIN)/ruff format --quiet nbs
+	@$(BIN)/python tools/export.py
+
+notebooks: setup ## run every notebook, store its text and its `#| figure` pictures, export
+	@$(BIN)/python tools/execute.py nbs/*.ipynb
+	@$(BIN)/ruff format --quiet nbs
+	@$(BIN)/python tools/export.py

@@ -1,0 +1,45 @@
+"""One JupyterLab and one Chromium for all browser tests; notebooks are opened from a copy, never from nbs/ itself."""
+
+import os
+import shutil
+
+import pytest
+from book import ROOT
+from labpage import FLAGS, Lab, Notebook, find_chromium
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Chromium's path; without one the tests skip, but fail where CI is set."""
+    found = find_chromium()
+    if found is None:
+        reason = "no Chromium found; on Debian: apt-get install chromium"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def lab(chromium, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("book")
+    for path in (ROOT / "nbs").glob("*.ipynb"):
+        shutil.copy(path, folder)
+    server = Lab(folder, tmp_path_factory.mktemp("jupyter"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def open_notebook(chromium, lab, tmp_path):
+    """A function: name of a notebook in the lab's folder -> `Notebook`, run to its end."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path / "profile"),
+            executable_path=chromium,
+            headless=True,
+            args=FLAGS,
+            viewport={"width": 1400, "height": 1000},
+        )
+        yield lambda name: Notebook(context, lab, name)
+        context.close()

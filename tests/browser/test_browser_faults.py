@@ -1,0 +1,65 @@
+"""Gate 6 itself: a live widget passes; a dead slider, a request to elsewhere and a failing cell are seen."""
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.browser
+
+WIDGET = """
+import io
+import ipywidgets as W
+import numpy as np
+from PIL import Image
+
+
+def png(shade):
+    file = io.BytesIO()
+    Image.fromarray(np.full((40, 40), shade % 256, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def widget(draw):
+    image, slider = W.Image(value=draw(0, "a")), W.IntSlider(description="Slice", max=20)
+    view = W.Dropdown(description="View", options=["a", "b"])
+    def redraw(change):
+        image.value = draw(slider.value, view.value)
+    slider.observe(redraw, "value")
+    view.observe(redraw, "value")
+    return W.VBox([slider, view, image])
+
+
+def live():
+    return widget(lambda i, view: png(10 * i + 100 * (view == "b")))
+
+
+def dead():
+    return widget(lambda i, view: png(7))
+"""
+OUTSIDE = "from IPython.display import HTML\nHTML('<img src=\"http://example.invalid/x.png\">')"
+
+
+def save(folder, name, *cells):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "python3",
+        "language": "python",
+    }
+    nbformat.write(notebook, folder / name)
+
+
+def test_a_dead_slider_and_a_request_to_elsewhere_are_seen(lab, open_notebook):
+    save(lab.folder, "widgets.ipynb", WIDGET, "live()", "dead()", OUTSIDE)
+    notebook = open_notebook("widgets.ipynb")
+    live, dead = notebook.widget("live"), notebook.widget("dead")
+    assert live.slide("slice") and live.choose_another("view")
+    assert not dead.slide("slice", wait_s=2), "a slider that changes nothing passed as live"
+    assert [url for url in notebook.outside if "example.invalid" in url]
+    with pytest.raises(AssertionError, match="no control 'window'"):
+        live.slide("window")
+
+
+def test_a_failing_cell_is_seen(lab, open_notebook):
+    save(lab.folder, "broken.ipynb", "1 / 0", "2")
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        open_notebook("broken.ipynb")

@@ -1,0 +1,37 @@
+"""What every test shares: a screen-less, offline setting, the order of the tests, and where real images lie."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Set before any test imports the library; the notebooks' own processes inherit it.
+os.environ["MR2CT_OFFLINE"] = "1"
+os.environ["MPLBACKEND"] = "Agg"
+os.environ.setdefault("MR2CT_TEST_DATA", str(ROOT.parent / "shared" / "data"))
+
+# What fails quickest comes first. A folder that is not named here runs between the two groups.
+FIRST = ("test_repo.py", "faults", "notebooks")
+LAST = ("test_notebooks.py", "browser")
+
+
+def place(item: pytest.Item) -> int:
+    top = item.path.relative_to(ROOT / "tests").parts[0]
+    if top in FIRST:
+        return FIRST.index(top)
+    return len(FIRST) + 1 + LAST.index(top) if top in LAST else len(FIRST)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder with real images: `MR2CT_TEST_DATA`, by default ../shared/data beside the repository."""
+    folder = Path(os.environ["MR2CT_TEST_DATA"])
+    if not folder.is_dir():
+        pytest.skip(f"no real images: MR2CT_TEST_DATA names {folder}, which is not a folder")
+    return folder

@@ -1,0 +1,295 @@
+"""Every gate is seen to fail: a small book of two chapters passes, then one fault at a time is planted in a copy of it.
+
+Gate 6 has its own planted faults in tests/browser/test_browser_faults.py.
+"""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from book import ROOT, read
+from export_tests import test_file as exported_tests
+from run_notebook import run
+
+PROSE = (
+    "Plain words that say what the next cell does and what the reader will see when it has run. "
+)
+ALPHA = [
+    "#| default_exp alpha",
+    "#| export\nimport numpy as np",
+    "import math",
+    '#| export\ndef double(x: np.ndarray) -> np.ndarray:\n    """Twice x."""\n    return 2 * np.asarray(x)',
+    "double(math.pi)",
+    "#| test\nfrom mr2ct.alpha import double\n\n\ndef test_double():\n    assert double(2) == 4",
+]
+BETA = [
+    "#| default_exp beta",
+    "#| export\nfrom mr2ct.alpha import double",
+    '#| export\ndef quadruple(x: float) -> float:\n    """Four times x."""\n    return double(double(x))',
+    "1 + 1",
+]
+
+
+def write_chapter(path: Path, code: list[str]) -> None:
+    """A clean notebook with `code` and enough prose for the sizes gate."""
+    cells = [nbformat.v4.new_markdown_cell(f"# {path.stem}\n\n> A chapter of the small book")]
+    cells += [nbformat.v4.new_markdown_cell(PROSE * 2) for _ in range(20)]
+    cells += [nbformat.v4.new_code_cell(source) for source in code]
+    for i, cell in enumerate(cells):
+        cell["id"] = f"cell{i:02d}"
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "python3",
+        "language": "python",
+    }
+    nbformat.write(notebook, path)
+
+
+def tool(name: str, root: Path) -> tuple[int, str]:
+    """Exit code and text of one tool, run as `make` runs it."""
+    command = [sys.executable, str(ROOT / "tools" / name), str(root)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def clean_book(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("small") / "book"
+    (root / "nbs").mkdir(parents=True)
+    for name in ("settings.ini", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    write_chapter(root / "nbs" / "01_alpha.ipynb", ALPHA)
+    write_chapter(root / "nbs" / "02_beta.ipynb", BETA)
+    code, said = tool("export.py", root)
+    assert code == 0, said
+    return root
+
+
+@pytest.fixture
+def book(clean_book, tmp_path, monkeypatch) -> Path:
+    """A copy of the small book, to plant a fault in; processes that are started see its library, not the installed one."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "book"))
+    return Path(shutil.copytree(clean_book, tmp_path / "book"))
+
+
+def expect(name: str, root: Path, *words: str) -> None:
+    """The gate fails, and one line of what it says holds all the words."""
+    code, said = tool(name, root)
+    assert code == 1, f"{name} passed although a fault was planted:\n{said}"
+    assert any(all(word in line for word in words) for line in said.splitlines()), said
+
+
+def edit(root: Path, stem: str, change) -> None:
+    """Change one notebook as an editor would: `change` gets the list of its cells."""
+    path = root / "nbs" / f"{stem}.ipynb"
+    notebook = nbformat.read(path, 4)
+    change(notebook.cells)
+    nbformat.write(notebook, path)
+
+
+# --- without a fault ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["check_sync.py", "check_lint.py", "check_sizes.py"])
+def test_the_small_book_passes(clean_book, name):
+    code, said = tool(name, clean_book)
+    assert code == 0, said
+
+
+def test_export_changes_nothing_the_second_time(book):
+    code, said = tool("export.py", book)
+    assert code == 0 and said.strip().endswith("0 changed"), said
+
+
+# --- gate 1: sync ------------------------------------------------------------------------------------------------
+
+
+def test_a_stale_module_is_seen_and_removed(book):
+    edit(book, "02_beta", lambda cells: cells[21].update(source="#| default_exp gamma"))
+    assert tool("export.py", book)[0] == 0
+    (book / "mr2ct" / "beta.py").write_text((book / "mr2ct" / "gamma.py").read_text())
+    expect("check_sync.py", book, "mr2ct/beta.py", "stale", "make export")
+    assert tool("export.py", book)[0] == 0
+    assert not (book / "mr2ct" / "beta.py").exists()
+    assert tool("check_sync.py", book)[0] == 0
+
+
+def test_a_hand_edited_module_is_seen(book):
+    path = book / "mr2ct" / "alpha.py"
+    path.write_text(path.read_text().replace("2 *", "3 *"))
+    expect("check_sync.py", book, "mr2ct/alpha.py", "differs", "make export")
+
+
+def test_a_module_written_by_hand_is_seen(book):
+    (book / "mr2ct" / "extra.py").write_text("x = 1\n")
+    expect("check_sync.py", book, "mr2ct/extra.py", "by hand")
+
+
+def test_a_missing_module_and_a_changed_test_are_seen(book):
+    (book / "mr2ct" / "beta.py").unlink()
+    (book / "tests" / "notebooks" / "test_alpha.py").write_text("def test_double(): pass\n")
+    expect("check_sync.py", book, "mr2ct/beta.py", "missing")
+    expect("check_sync.py", book, "tests/notebooks/test_alpha.py", "differs")
+
+
+def test_an_uncleaned_notebook_is_seen(book):
+    edit(book, "01_alpha", lambda cells: cells[-2].update(execution_count=7))
+    expect("check_sync.py", book, "nbs/01_alpha.ipynb", "not clean", "make export")
+
+
+def test_two_chapters_with_one_module_are_seen(book):
+    edit(book, "02_beta", lambda cells: cells[21].update(source="#| default_exp alpha"))
+    expect("check_sync.py", book, "nbs/02_beta.ipynb", "alpha", "taken by")
+
+
+# --- gate 2: lint ------------------------------------------------------------------------------------------------
+
+
+def test_a_name_missing_in_the_library_is_seen(book):
+    edit(book, "01_alpha", lambda cells: cells[22].update(source="import numpy as np"))
+    assert tool("export.py", book)[0] == 0
+    assert run(book / "nbs" / "01_alpha.ipynb").passed, "the notebook itself does not notice"
+    expect("check_lint.py", book, "mr2ct/alpha.py", "Undefined name", "`np`", "exported cell")
+
+
+def test_an_unformatted_notebook_is_seen(book):
+    edit(book, "02_beta", lambda cells: cells[-1].update(source="x=1"))
+    expect("check_lint.py", book, "nbs/02_beta.ipynb", "not formatted", "ruff format")
+
+
+# --- gate 3: sizes -----------------------------------------------------------------------------------------------
+
+
+def test_an_oversized_notebook_is_seen(book):
+    path = book / "nbs" / "01_alpha.ipynb"
+    text = nbformat.v4.new_output("stream", text="x" * 310_000)
+    edit(book, "01_alpha", lambda cells: cells[-2].update(outputs=[text]))
+    expect("check_sizes.py", book, path.name, "KB, at most 300")
+
+
+def test_too_many_figures_are_seen_unless_the_chapter_says_why(book):
+    picture = nbformat.v4.new_output("display_data", data={"image/png": "AAAA"})
+    edit(book, "01_alpha", lambda cells: cells[-2].update(outputs=[picture] * 4))
+    expect("check_sizes.py", book, "01_alpha.ipynb", "4 stored figures, at most 3")
+    edit(
+        book,
+        "01_alpha",
+        lambda cells: cells[1].update(source=PROSE * 2 + "\n\nfigures: 4 because I must"),
+    )
+    assert tool("check_sizes.py", book)[0] == 0
+
+
+def test_too_little_prose_too_few_cells_and_a_long_cell_are_seen(book):
+    edit(book, "01_alpha", lambda cells: cells.__delitem__(slice(1, 12)))
+    long = "#| export\n" + "\n".join(f"x{i} = {i}" for i in range(41))
+    edit(book, "02_beta", lambda cells: cells[-1].update(source=long))
+    expect("check_sizes.py", book, "01_alpha.ipynb", "words of prose, expected 500 to 900")
+    expect("check_sizes.py", book, "01_alpha.ipynb", "16 cells, expected 25 to 45")
+    expect("check_sizes.py", book, "02_beta.ipynb, cell 24", "41 lines of exported code")
+
+
+def test_a_large_file_is_seen_but_not_an_ignored_one(book):
+    subprocess.run(["git", "init", "-q"], cwd=book, check=True)
+    (book / ".gitignore").write_text("ignored/\n")
+    for folder in ("ignored", "kept"):
+        (book / folder).mkdir()
+        (book / folder / "scan.nii.gz").write_bytes(bytes(1_100_000))
+    expect("check_sizes.py", book, "kept/scan.nii.gz", "1100 KB")
+    assert "ignored/" not in tool("check_sizes.py", book)[1]
+
+
+# --- gate 4: exported tests --------------------------------------------------------------------------------------
+
+
+def test_a_failing_test_cell_fails_in_pytest(book):
+    """The test file runs against the book's own library, and a wrong result or a name of the notebook alone fails it."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/notebooks"]
+
+    def pytest_says() -> tuple[int, str]:
+        done = subprocess.run(command, cwd=book, capture_output=True, text=True)
+        return done.returncode, done.stdout
+
+    code, said = pytest_says()
+    assert code == 0 and "1 passed" in said, said
+    edit(
+        book,
+        "01_alpha",
+        lambda cells: cells[-1].update(source=ALPHA[-1].replace("== 4", "== math.pi")),
+    )
+    assert tool("export.py", book)[0] == 0
+    code, said = pytest_says()
+    assert code == 1 and "name 'math' is not defined" in said, said
+
+
+def test_test_files_carry_the_cells_and_nothing_else(book):
+    name, text = exported_tests(read(book / "nbs" / "01_alpha.ipynb"))
+    assert name == "test_alpha.py"
+    assert "def test_double" in text and "#|" not in text and "default_exp" not in text
+    assert exported_tests(read(book / "nbs" / "02_beta.ipynb")) is None
+
+
+# --- gate 5: notebooks -------------------------------------------------------------------------------------------
+
+
+def test_a_hanging_notebook_is_stopped_with_all_its_processes(book):
+    mark = book / "child.txt"
+    child = f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    hang = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])"
+    edit(book, "02_beta", lambda cells: cells[-1].update(source=hang))
+    start = time.monotonic()
+    outcome = run(book / "nbs" / "02_beta.ipynb", limit_s=6)
+    assert not outcome.passed and time.monotonic() - start < 20
+    assert (
+        "02_beta.ipynb, cell 24 (import subprocess, sys): still running after 6 s"
+        in outcome.message
+    )
+    time.sleep(0.2)
+    state = Path("/proc", mark.read_text(), "status")
+    assert not state.exists() or "zombie" in state.read_text(), "the process it started lives on"
+
+
+def test_a_failing_cell_is_named(book):
+    edit(book, "02_beta", lambda cells: cells[-1].update(source="quantity = 0\n1 / quantity"))
+    outcome = run(book / "nbs" / "02_beta.ipynb")
+    assert "02_beta.ipynb, cell 24 (quantity = 0): ZeroDivisionError" in outcome.message
+    assert "1 / quantity" in outcome.message
+
+
+def test_a_dying_process_is_named(book):
+    edit(book, "02_beta", lambda cells: cells[-1].update(source="import os\nos._exit(3)"))
+    assert (
+        "cell 24 (import os): the process ended with code 3"
+        in run(book / "nbs" / "02_beta.ipynb").message
+    )
+
+
+def test_flagged_cells_are_left_out(book):
+    flags = ["eval: false", "slow", "gpu", "data"]
+    edit(
+        book,
+        "02_beta",
+        lambda cells: cells.extend(nbformat.v4.new_code_cell(f"#| {f}\n1 / 0") for f in flags),
+    )
+    assert run(book / "nbs" / "02_beta.ipynb").passed
+
+
+# --- the house rule on imports -----------------------------------------------------------------------------------
+
+
+def test_an_import_from_a_later_chapter_is_seen(book):
+    sys.path.insert(0, str(ROOT / "tests"))
+    try:
+        from test_repo import late_imports
+    finally:
+        sys.path.remove(str(ROOT / "tests"))
+    assert late_imports(book) == []
+    edit(
+        book, "01_alpha", lambda cells: cells[23].update(source="from mr2ct.beta import quadruple")
+    )
+    (found,) = late_imports(book)
+    assert "01_alpha.ipynb, cell 23: imports mr2ct.beta of chapter 02" in found
