@@ -11,6 +11,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(INSTALLED) ## a virtual environment in .venv with the tested versions; does nothing when it is there
+	@:
 
 # The virtual environment is up to date while neither file has changed since it was installed.
 $(INSTALLED): pyproject.toml constraints.txt
@@ -34,10 +35,8 @@ lab: setup ## JupyterLab on the book
 
 check: setup gates ## the quick gates: sync, lint, sizes
 
-gates:
-	@$(BIN)/python tools/check_sync.py
-	@$(BIN)/python tools/check_lint.py
-	@$(BIN)/python tools/check_sizes.py
+gates: setup
+	@failed=0; for gate in sync lint sizes; do $(BIN)/python tools/check_$$gate.py || failed=1; done; exit $$failed
 
 export: setup ## notebooks -> mr2ct/ and tests/notebooks/; cleans the notebooks
 	@$(BIN)/ruff format --quiet nbs

@@ -7,7 +7,7 @@ __all__ = ['LADDER', 'REFERENCE', 'STYLE', 'bootstrap_interval', 'bootstrap_rati
            'load_run', 'make_phantoms', 'train', 'score_case', 'run_method', 'bench', 'leaderboard', 'report_picture',
            'summary', 'write_report']
 
-# %% ../nbs/50_benchmark.ipynb #7a474a1a
+# %% ../nbs/50_benchmark.ipynb #57d8a6bd
 import base64
 import html
 import json
@@ -46,7 +46,7 @@ from mr2ct.training import (
 from .unet import RegressionUNet
 from .volumes import BadInput, load, read_case, save, spacing_mm, to_array, write_case
 
-# %% ../nbs/50_benchmark.ipynb #a40a2d03
+# %% ../nbs/50_benchmark.ipynb #64b55415
 def bootstrap_interval(
     values: np.ndarray, draws: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
@@ -81,7 +81,7 @@ def bootstrap_ratio(
     low, high = np.percentile(top / bottom, (2.5, 97.5))
     return float(low), float(high)
 
-
+# %% ../nbs/50_benchmark.ipynb #75dc45c2
 def holm(p: Sequence[float]) -> np.ndarray:
     """Holm's step-down correction; NaN stay NaN and do not count as tests.
 
@@ -105,7 +105,7 @@ def paired_p(values: np.ndarray, reference: np.ndarray) -> float:
         return math.nan
     return float(wilcoxon(differences).pvalue)
 
-# %% ../nbs/50_benchmark.ipynb #80c4aad9
+# %% ../nbs/50_benchmark.ipynb #3c0c77d9
 @dataclass(frozen=True)
 class Entry:
     """A rung of the ladder.
@@ -139,7 +139,7 @@ LADDER: dict[str, Entry] = {
 }
 REFERENCE = "bulk_3"
 
-
+# %% ../nbs/50_benchmark.ipynb #28b5a743
 def build(name: str, channels: int, profile: Profile, seed: int = 0) -> Method:
     """A fresh method of the ladder; the same seed draws the same weights.
 
@@ -178,7 +178,7 @@ def load_run(run_dir: str | Path) -> tuple[Method, dict[str, Any]]:
         load_weights(method, run_dir)
     return method.eval(), config
 
-# %% ../nbs/50_benchmark.ipynb #609411b7
+# %% ../nbs/50_benchmark.ipynb #bbb4caa2
 def make_phantoms(
     folder: str | Path,
     cases: Sequence[int],
@@ -213,7 +213,7 @@ def make_phantoms(
     write_cases(pd.DataFrame(rows), folder)
     return folder
 
-
+# %% ../nbs/50_benchmark.ipynb #a66cea0d
 def train(
     name: str,
     table: pd.DataFrame,
@@ -252,7 +252,7 @@ def train(
     config = json.loads(json.dumps(config))  # tuples become lists, as they will be read back
     return fit(method, batches, profile.steps, run_dir, fabric, resume, config, progress=progress)
 
-# %% ../nbs/50_benchmark.ipynb #585cde6f
+# %% ../nbs/50_benchmark.ipynb #0267106f
 def score_case(
     method: Method, row: pd.Series, channels: list[str]
 ) -> tuple[dict[str, float], nib.Nifti1Image]:
@@ -267,7 +267,7 @@ def score_case(
     values = score(to_array(sct)[part], to_array(case.truth)[part], case.body()[part])
     return values, sct
 
-
+# %% ../nbs/50_benchmark.ipynb #ce1d08b5
 def run_method(
     name: str,
     table: pd.DataFrame,
@@ -307,7 +307,7 @@ def run_method(
     }
     return rows, cost
 
-# %% ../nbs/50_benchmark.ipynb #cdf73a97
+# %% ../nbs/50_benchmark.ipynb #19321dd4
 def bench(
     profile: str | Profile,
     out: str | Path,
@@ -345,7 +345,7 @@ def bench(
         build(name, 1, PROFILES["smoke"])
     out, fabric = Path(out), fabric or start_fabric()
     if data is not None:
-        list_cases(data)  # complain before anything is written
+        list_cases(data, check=True)  # complain before anything is written
     config = {
         "profile": asdict(profile),
         "data": None if data is None else Path(data).name,
@@ -367,6 +367,38 @@ def bench(
     fabric.barrier()
     return out / "report.html"
 
+# %% ../nbs/50_benchmark.ipynb #f2df2d1d
+def _run_all(
+    table: pd.DataFrame,
+    profile: Profile,
+    out: Path,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    fabric: Fabric,
+    progress: bool,
+) -> None:
+    """All methods and seeds that cases.csv does not hold yet; both tables are rewritten after each."""
+    files = (out / "cases.csv", out / "cost.csv")
+    rows, costs = (pd.read_csv(f).to_dict("records") if f.exists() else [] for f in files)
+    done = {(r["method"], r["seed"]) for r in rows} & {(c["method"], c["seed"]) for c in costs}
+    plan = [(name, seed) for seed in seeds for name in methods]
+    for i, (name, seed) in enumerate(plan):
+        if (name, seed) in done:
+            continue
+        if progress and fabric.is_global_zero:
+            print(f"[{i + 1}/{len(plan)}] {name}, seed {seed}: {LADDER[name].says}", flush=True)
+        new, cost = run_method(name, table, profile, out, seed, fabric, progress)
+        rows = [r for r in rows if (r["method"], r["seed"]) != (name, seed)] + new
+        costs = [c for c in costs if (c["method"], c["seed"]) != (name, seed)] + [cost]
+        if fabric.is_global_zero:
+            for path, records in zip(files, (rows, costs), strict=True):
+                write_text(
+                    path,
+                    pd.DataFrame(records).to_csv(
+                        index=False, float_format="%.6g", lineterminator="\n"
+                    ),
+                )
+
 
 def _open_study(out: Path, config: dict[str, Any]) -> None:
     """Start or rejoin a study; a folder that holds another one is refused."""
@@ -382,42 +414,7 @@ def _open_study(out: Path, config: dict[str, Any]) -> None:
     write_text(path, json.dumps(config, indent=2) + "\n")
     write_text(out / "environment.json", json.dumps(environment(), indent=2) + "\n")
 
-# %% ../nbs/50_benchmark.ipynb #f1ed11b7
-def _run_all(
-    table: pd.DataFrame,
-    profile: Profile,
-    out: Path,
-    methods: Sequence[str],
-    seeds: Sequence[int],
-    fabric: Fabric,
-    progress: bool,
-) -> None:
-    """All methods and seeds that cases.csv does not hold yet; both tables are rewritten after each."""
-    rows, costs = _read_rows(out / "cases.csv"), _read_rows(out / "cost.csv")
-    done = {(r["method"], r["seed"]) for r in rows} & {(c["method"], c["seed"]) for c in costs}
-    plan = [(name, seed) for seed in seeds for name in methods]
-    for i, (name, seed) in enumerate(plan):
-        if (name, seed) in done:
-            continue
-        if progress and fabric.is_global_zero:
-            print(f"[{i + 1}/{len(plan)}] {name}, seed {seed}: {LADDER[name].says}", flush=True)
-        new, cost = run_method(name, table, profile, out, seed, fabric, progress)
-        rows = [r for r in rows if (r["method"], r["seed"]) != (name, seed)] + new
-        costs = [c for c in costs if (c["method"], c["seed"]) != (name, seed)] + [cost]
-        if fabric.is_global_zero:
-            for path, records in ((out / "cost.csv", costs), (out / "cases.csv", rows)):
-                write_text(
-                    path,
-                    pd.DataFrame(records).to_csv(
-                        index=False, float_format="%.6g", lineterminator="\n"
-                    ),
-                )
-
-
-def _read_rows(path: Path) -> list[dict[str, Any]]:
-    return pd.read_csv(path).to_dict("records") if path.exists() else []
-
-# %% ../nbs/50_benchmark.ipynb #ff3926d6
+# %% ../nbs/50_benchmark.ipynb #ef4a58c9
 def leaderboard(
     folder: str | Path, reference: str = REFERENCE, metric: str = "mae"
 ) -> pd.DataFrame:
@@ -474,7 +471,7 @@ def _leader_row(
         "cases": own[metric].notna().sum(),
     }
 
-# %% ../nbs/50_benchmark.ipynb #9404479f
+# %% ../nbs/50_benchmark.ipynb #25f1e3ad
 def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     """One slice of the first test case: MR, true CT, then each method's synthetic CT above its error."""
     out, row = Path(out), table[table.split == "test"].iloc[0]
@@ -512,11 +509,7 @@ def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     fig.colorbar(signed, ax=axes, label="sCT − CT, HU", shrink=0.5, location="right", pad=0.01)
     return fig
 
-
-def _example(out: Path, name: str) -> Path:
-    return next(iter(sorted((out / "runs").glob(f"{name}-seed*/example.nii.gz"))), out / "none")
-
-# %% ../nbs/50_benchmark.ipynb #a908ea02
+# %% ../nbs/50_benchmark.ipynb #bd79e0b9
 def summary(out: str | Path, note: str = "") -> str:
     """The leaderboard as text: MAE with its interval, the ratio to the reference, p, and the tissues."""
     lines = [note] if note else []
@@ -545,6 +538,11 @@ def summary(out: str | Path, note: str = "") -> str:
 def _reference(out: str | Path) -> str:
     methods = list(pd.read_csv(Path(out) / "cases.csv").method.unique())
     return REFERENCE if REFERENCE in methods else methods[0]
+
+# %% ../nbs/50_benchmark.ipynb #e40e3eb5
+def _example(out: Path, name: str) -> Path:
+    """The synthetic CT kept for the report by the first seed of a method."""
+    return next(iter(sorted((out / "runs").glob(f"{name}-seed*/example.nii.gz"))), out / "none")
 
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;color:#222}

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['app', 'Devices', 'Nodes', 'Precision', 'Accelerator', 'main', 'phantom', 'train', 'synthesize', 'score', 'bench']
 
-# %% ../nbs/90_command_line.ipynb #2b045819
+# %% ../nbs/90_command_line.ipynb #7aabe4a5
 import os
 import sys
 from dataclasses import replace
@@ -17,12 +17,13 @@ import typer
 # Everything that imports torch is imported inside the commands: `mr2ct --help` should not take seconds.
 from .volumes import BadInput
 
-# %% ../nbs/90_command_line.ipynb #b9816ef6
+# %% ../nbs/90_command_line.ipynb #113bc6b7
 app = typer.Typer(
     help="Make a CT from an MR image, and measure how well.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 Devices = Annotated[str, typer.Option(help="Processes on this machine: a number or 'auto'.")]
@@ -50,7 +51,7 @@ def _profile(name: str, samples: int | None = None) -> "Profile":  # noqa: F821
         raise BadInput(f"--profile: expected one of {', '.join(PROFILES)}, got {name!r}")
     return replace(PROFILES[name], samples=samples or PROFILES[name].samples)
 
-# %% ../nbs/90_command_line.ipynb #80dd4995
+# %% ../nbs/90_command_line.ipynb #3ad10dbb
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write the cases to.")],
@@ -72,7 +73,7 @@ def phantom(
     make_phantoms(out, split, shape, seed, rigid_mm, deform_mm)
     print(out)
 
-
+# %% ../nbs/90_command_line.ipynb #47eef518
 @app.command()
 def train(
     data: Annotated[Path, typer.Option(help="Folder of cases.")],
@@ -94,13 +95,13 @@ def train(
     from mr2ct.datasets import list_cases
     from mr2ct.training import start_fabric
 
-    size, table = _profile(profile, samples), list_cases(data)
+    size, table = _profile(profile, samples), list_cases(data, check=True)
     fabric = start_fabric(accelerator, devices, nodes, precision)
     fabric.print(table.attrs["note"])
     train_method(method, table, size, out, seed, fabric, resume, progress=True)
     fabric.print(out)
 
-# %% ../nbs/90_command_line.ipynb #bc0eaed0
+# %% ../nbs/90_command_line.ipynb #311fbbd8
 @app.command()
 def synthesize(
     run: Annotated[Path, typer.Option(help="Run folder of `mr2ct train` or `mr2ct bench`.")],
@@ -143,7 +144,7 @@ def synthesize(
     )
     print(save(synthesize_case(method.to(device), case, channels, progress=True), out))
 
-
+# %% ../nbs/90_command_line.ipynb #3527fb48
 @app.command()
 def score(
     pred: Annotated[Path, typer.Argument(help="Synthetic CT, HU.")],
@@ -165,7 +166,7 @@ def score(
     for name, value in score_arrays(arrays[1], arrays[0], inside).items():
         print(f"{name:<12} {value:.4f}")
 
-# %% ../nbs/90_command_line.ipynb #e950ec53
+# %% ../nbs/90_command_line.ipynb #b3a40cde
 @app.command()
 def bench(
     out: Annotated[Path, typer.Option(help="Study folder.")],
@@ -196,7 +197,7 @@ def bench(
 
     size, names = _profile(profile), methods.split(",") if methods else None
     if data is not None:
-        list_cases(data)
+        list_cases(data, check=True)  # before a process is started or a file is written
     fabric = start_fabric(accelerator, devices, nodes, precision)
     report = run_bench(size, out, data, names, range(seeds), rigid_mm, deform_mm, fabric)
     if fabric.is_global_zero:

@@ -6,7 +6,7 @@
 __all__ = ['SPLITS', 'GAP', 'VIEWS', 'Augment', 'check_case', 'list_cases', 'write_cases', 'cache_folder', 'SliceStore',
            'place_crop', 'cut', 'Batches', 'smooth_field', 'warp', 'Elastic']
 
-# %% ../nbs/06_datasets.ipynb #44444250
+# %% ../nbs/06_datasets.ipynb #f0109165
 import json
 import os
 import uuid
@@ -35,10 +35,9 @@ from mr2ct.volumes import (
     shape_of,
     spacing_mm,
     to_array,
-    unit_to_hu,
 )
 
-# %% ../nbs/06_datasets.ipynb #fa6eece7
+# %% ../nbs/06_datasets.ipynb #4dd35097
 def check_case(case: Case, path: str | Path) -> None:
     """Raise BadInput, naming the file, unless a pair can be trained on or scored.
 
@@ -67,7 +66,7 @@ def check_case(case: Case, path: str | Path) -> None:
             f"{path / 'ct.nii.gz'}: expected HU (air near -1000), got a minimum of {lowest:g}"
         )
 
-# %% ../nbs/06_datasets.ipynb #171cd28c
+# %% ../nbs/06_datasets.ipynb #0d0d5fe0
 def _peek(path: Path) -> nib.Nifti1Image:
     """The image with its header only; what is odd goes to `load`, which says what is wrong."""
     try:
@@ -96,8 +95,9 @@ def _describe(folder: Path) -> dict[str, Any]:
     sizes |= dict(zip(("slices", "height", "width"), shape_of(image), strict=True))
     return sizes | {"channels": " ".join(n.removeprefix("mr_") for n in mr)}
 
-# %% ../nbs/06_datasets.ipynb #3b3d7531
+# %% ../nbs/06_datasets.ipynb #aa582660
 SPLITS = ("train", "val", "test")
+_KINDS = {"id": str, "split": str, "group": str, "start": float, "stop": float}  # 0001 stays 0001
 GAP = 5
 "Slices left unused between training and test when there is one object only."
 
@@ -132,7 +132,7 @@ def _one_object_note(table: pd.DataFrame) -> str:
         "same object, so the results say nothing about new patients."
     )
 
-# %% ../nbs/06_datasets.ipynb #90f5ec9c
+# %% ../nbs/06_datasets.ipynb #70a9d1d8
 def _check_split(table: pd.DataFrame, where: Path) -> None:
     """Raise BadInput unless the splits are known and no patient stands in two of them."""
     for split in table["split"]:
@@ -158,7 +158,7 @@ def _check_split(table: pd.DataFrame, where: Path) -> None:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, dtype={"id": str, "split": str, "group": str})
+        table = pd.read_csv(path, dtype=_KINDS)
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise BadInput(
             f"{path}: expected a table with commas, got one that cannot be read ({error})"
@@ -177,11 +177,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
             raise BadInput(f"{path}: expected a folder for every id, found none for {name!r}")
     return table
 
-# %% ../nbs/06_datasets.ipynb #e4f32cc6
+# %% ../nbs/06_datasets.ipynb #ade9b021
 def list_cases(folder: str | Path, check: bool = False) -> pd.DataFrame:
     """The cases of a folder and who trains: one row a case, two rows when there is one object only.
 
-    Reads headers, not voxels, unless `check` is set; voxels are checked again when a `SliceStore` is built.
+    Without `cases.csv`: sorted by name, the first 70 % train, then 10 % val, the last 20 % test (at least one); one
+    object alone trains on its low slices and is tested on its high ones. Reads headers, not voxels, unless `check` is
+    set; a `SliceStore` checks the voxels of its split in any case.
 
     Args:
         folder: holds one folder a case and, if the split is yours, `cases.csv` with at least `id` and `split`.
@@ -227,7 +229,7 @@ def list_cases(folder: str | Path, check: bool = False) -> pd.DataFrame:
         check_case(read_case(path), path)
     return table
 
-# %% ../nbs/06_datasets.ipynb #d7f4ff9b
+# %% ../nbs/06_datasets.ipynb #f976df1d
 def _complete(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """Add what the headers know, and the defaults; every case must have the same channels."""
     table = table.copy()
@@ -243,12 +245,7 @@ def _complete(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
         table[column] = [facts[path][column] for path in table["folder"]]
     for column, default in (("group", table["id"]), ("start", 0), ("stop", table["slices"])):
         table[column] = default if column not in table else table[column].fillna(default)
-    try:
-        table = table.astype({"start": int, "stop": int})
-    except ValueError as error:
-        raise BadInput(
-            f"{folder / 'cases.csv'}: expected whole numbers in start and stop ({error})"
-        ) from None
+    table = table.astype({"start": int, "stop": int})
     for row in table.itertuples():
         if not 0 <= row.start < row.stop <= row.slices:
             raise BadInput(
@@ -286,7 +283,7 @@ def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     finally:
         temporary.unlink(missing_ok=True)
 
-# %% ../nbs/06_datasets.ipynb #9a1f6aa3
+# %% ../nbs/06_datasets.ipynb #50089ab4
 VIEWS = {"axial": 0, "coronal": 1, "sagittal": 2}
 "Which array axis a view runs along."
 
@@ -324,7 +321,7 @@ def _arrays(
             whole = np.issubdtype(image.get_data_dtype(), np.integer)
             yield name, to_array(image, np.int16 if whole else np.float32)
 
-# %% ../nbs/06_datasets.ipynb #2f5ed6ea
+# %% ../nbs/06_datasets.ipynb #7ef593a9
 def _source(folder: Path) -> dict[str, Any]:
     """What the cached arrays were made from; the number is the version of this layout."""
     stats = {p.name: p.stat() for p in sorted(folder.glob("[!.]*.nii.gz"))}
@@ -346,7 +343,7 @@ def _keep(array: np.ndarray, out: Path, name: str, label: str) -> dict[str, Any]
         "offset": offset,
     }
 
-# %% ../nbs/06_datasets.ipynb #146c6921
+# %% ../nbs/06_datasets.ipynb #2eebc715
 def _stored(
     folder: Path, cache: Path, view: str, dtype: str, extras: Sequence[str]
 ) -> dict[str, Any]:
@@ -385,11 +382,12 @@ def _stored(
     _replace(out / f"{label}.json", lambda file: file.write(text.encode()))
     return arrays
 
-# %% ../nbs/06_datasets.ipynb #6d0d1953
+# %% ../nbs/06_datasets.ipynb #bd78bdd7
 class SliceStore:
     """The slices of one split, read one at a time from memory maps; memory does not grow with the cases.
 
-    Slices without body are left out. Rows of sagittal and coronal slices run towards the head, as in the array.
+    Slices without body are left out. Rows of sagittal and coronal slices run towards the head, as in the array, and
+    pixels keep the size of the voxels, square or not.
 
     Args:
         cases: a table from `list_cases`, or the folder itself.
@@ -454,7 +452,7 @@ class SliceStore:
     def __getitem__(self, i: int) -> dict[str, Any]:
         return self.read(i, ("mr", "ct", "mask", *self.extras)) | {"key": self.key(i)}
 
-# %% ../nbs/06_datasets.ipynb #a9468ff1
+# %% ../nbs/06_datasets.ipynb #b44b743a
 def _map(array: dict[str, Any], i: int) -> np.ndarray:
     """One (C, rows, columns) slice, mapped alone: no volume is opened, no file stays open."""
     shape, dtype = tuple(array["shape"][1:]), np.dtype(array["dtype"])
@@ -494,7 +492,7 @@ def _slices_with_body(
         raise BadInput("mask: expected body in the slices in use, got none")
     return np.concatenate(which), np.concatenate(number)
 
-# %% ../nbs/06_datasets.ipynb #a97d20f0
+# %% ../nbs/06_datasets.ipynb #d889a1fb
 def place_crop(
     mask: np.ndarray, size: tuple[int, int], rng: np.random.Generator
 ) -> tuple[int, int]:
@@ -540,7 +538,7 @@ def _tensor(arrays: list[np.ndarray]) -> torch.Tensor:
     stacked = np.stack(arrays)
     return torch.from_numpy(stacked.astype(np.int64 if stacked.dtype.kind in "iu" else np.float32))
 
-# %% ../nbs/06_datasets.ipynb #9e860fed
+# %% ../nbs/06_datasets.ipynb #feb8579f
 Augment = Callable[
     [dict[str, torch.Tensor], Sequence[np.random.Generator]], dict[str, torch.Tensor]
 ]
@@ -595,7 +593,7 @@ def _cut(
     corner = place_crop(item["mask"][0], size, rng)
     return {n: cut(a, corner, size, -1 if n[:2] in ("mr", "ct") else 0) for n, a in item.items()}
 
-# %% ../nbs/06_datasets.ipynb #56264218
+# %% ../nbs/06_datasets.ipynb #4a0b508e
 class Batches:
     """An endless list of batches in which batch k is a pure function of (seed, k).
 
@@ -661,7 +659,7 @@ class Batches:
         batch = batch if self.augment is None else self.augment(batch, rngs)
         return batch | {"key": [self.store.key(i) for i in slices]}
 
-# %% ../nbs/06_datasets.ipynb #21fed9dd
+# %% ../nbs/06_datasets.ipynb #4ade3b08
 def smooth_field(vectors: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Bicubic field through a coarse grid of vectors whose corners lie on the image's corners.
 
@@ -693,7 +691,7 @@ def warp(images: torch.Tensor, field: torch.Tensor, nearest: bool = False) -> to
     mode = "nearest" if nearest else "bilinear"
     return F.grid_sample(images, grid, mode, padding_mode="reflection", align_corners=True)
 
-# %% ../nbs/06_datasets.ipynb #0cb9f347
+# %% ../nbs/06_datasets.ipynb #7805d09b
 @dataclass(frozen=True)
 class Elastic:
     """One random smooth field, and a coin for left-right, for all images of a sample.

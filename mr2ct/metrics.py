@@ -5,15 +5,16 @@
 # %% auto #0
 __all__ = ['SYNTHRAD2023', 'TISSUES', 'Preset', 'mae', 'psnr', 'ssim', 'tissue_masks', 'score']
 
-# %% ../nbs/04_metrics.ipynb #657f7657
+# %% ../nbs/04_metrics.ipynb #b9a33993
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import find_objects
 from skimage.metrics import structural_similarity
 
 from .volumes import BadInput
 
-# %% ../nbs/04_metrics.ipynb #abb624e4
+# %% ../nbs/04_metrics.ipynb #9f71016b
 @dataclass(frozen=True)
 class Preset:
     """The choices that turn two volumes into one number, written down as data.
@@ -50,7 +51,7 @@ TISSUES: dict[str, tuple[float, float]] = {
     "bone": (200.0, np.inf),
 }
 
-# %% ../nbs/04_metrics.ipynb #a379e4ef
+# %% ../nbs/04_metrics.ipynb #5884eefc
 def _volume(values: np.ndarray, name: str) -> np.ndarray:
     """`values` as float64 (D, H, W), or BadInput that names the argument."""
     array = np.asarray(values)
@@ -79,7 +80,7 @@ def _checked(
         raise BadInput("mask: expected at least one voxel above 0, got an empty mask")
     return pred, truth, inside
 
-# %% ../nbs/04_metrics.ipynb #5eac3ace
+# %% ../nbs/04_metrics.ipynb #80bfdec3
 def mae(pred: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
     """Mean absolute error inside the mask, in HU, without any clipping.
 
@@ -129,17 +130,7 @@ def psnr(
     mse = float(np.mean(error**2))
     return float("inf") if mse == 0 else float(10 * np.log10(preset.data_range**2 / mse))
 
-# %% ../nbs/04_metrics.ipynb #4d55464e
-def _around(inside: np.ndarray, margin: int) -> tuple[slice, ...]:
-    """The box that holds the mask and `margin` voxels more on each side, cut at the volume's border."""
-    box = []
-    for axis, size in enumerate(inside.shape):
-        others = tuple(a for a in range(inside.ndim) if a != axis)
-        hit = np.flatnonzero(inside.any(axis=others))
-        box.append(slice(max(0, hit[0] - margin), min(size, hit[-1] + 1 + margin)))
-    return tuple(box)
-
-
+# %% ../nbs/04_metrics.ipynb #be73dc1c
 def _judged(inside: np.ndarray, pad: int) -> np.ndarray:
     """The mask without the voxels that lie within `pad` of the volume's border."""
     core = tuple(slice(pad, max(pad, size - pad)) for size in inside.shape)
@@ -188,7 +179,8 @@ def ssim(
             f"mask: expected a voxel at least {pad} from the border for SSIM, got none there"
         )
     # Beyond the mask's box everything is constant, so the box alone gives the same numbers for less memory.
-    box = _around(kept, pad)
+    box = find_objects(kept.astype(np.uint8))[0]
+    box = tuple(slice(max(0, s.start - pad), s.stop + pad) for s in box)
     shifted = [np.where(inside[box], np.clip(v[box], low, high), low) - low for v in (pred, truth)]
     _, local = structural_similarity(
         *shifted,
@@ -200,7 +192,7 @@ def ssim(
     )
     return float(local[kept[box]].mean())
 
-# %% ../nbs/04_metrics.ipynb #f0c5cd77
+# %% ../nbs/04_metrics.ipynb #fb7e33ef
 def tissue_masks(
     truth: np.ndarray,
     mask: np.ndarray | None = None,

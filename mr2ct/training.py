@@ -7,7 +7,7 @@ __all__ = ['KEPT', 'LOG_EVERY', 'PROFILES', 'Method', 'write_text', 'environment
            'load_checkpoint', 'save_weights', 'load_weights', 'BatchSource', 'start_fabric', 'step_seed', 'unwrap',
            'fit', 'synthesize', 'Profile']
 
-# %% ../nbs/07_training.ipynb #a9d1a0e5
+# %% ../nbs/07_training.ipynb #22a55b62
 import contextlib
 import json
 import os
@@ -17,7 +17,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,9 +34,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from .volumes import BadInput, Case, spacing_mm, to_array, to_image, unit_to_hu
+from .volumes import BadInput, Case, to_image, unit_to_hu
 
-# %% ../nbs/07_training.ipynb #5b392777
+# %% ../nbs/07_training.ipynb #5259c0d9
 class Method(nn.Module):
     """The one interface that `fit`, `synthesize` and the benchmark know.
 
@@ -71,7 +71,7 @@ class Method(nn.Module):
         """A whole case to (D, H, W) HU, for methods that see more than slices; None: use `translate`."""
         return None
 
-# %% ../nbs/07_training.ipynb #f5258a94
+# %% ../nbs/07_training.ipynb #e51b2a35
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: under a temporary name, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -96,7 +96,7 @@ def environment() -> dict[str, Any]:
         **{p: version(p) for p in packages},
     }
 
-
+# %% ../nbs/07_training.ipynb #5d494582
 @dataclass
 class Cost:
     """What a block of work took: wall time in seconds, peak memory of the process in MB."""
@@ -104,22 +104,25 @@ class Cost:
     seconds: float = 0.0
     peak_mb: float = 0.0
 
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.seconds + other.seconds, max(self.peak_mb, other.peak_mb))
+
 
 @contextlib.contextmanager
 def measured(every_s: float = 0.02) -> Iterator[Cost]:
     """Measure the wall time and the peak resident memory (on a GPU its peak allocation) of a block."""
-    cost, done, process = Cost(), threading.Event(), psutil.Process()
+    cost, done, process, start = Cost(), threading.Event(), psutil.Process(), time.perf_counter()
 
     def watch() -> None:
         while True:
             cost.peak_mb = max(cost.peak_mb, process.memory_info().rss / 2**20)
+            cost.seconds = time.perf_counter() - start
             if done.wait(every_s):
                 return
 
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     thread = threading.Thread(target=watch, daemon=True)
-    start = time.perf_counter()
     thread.start()
     try:
         yield cost
@@ -130,7 +133,7 @@ def measured(every_s: float = 0.02) -> Iterator[Cost]:
         if torch.cuda.is_available():
             cost.peak_mb = torch.cuda.max_memory_allocated() / 2**20
 
-# %% ../nbs/07_training.ipynb #ee9929d3
+# %% ../nbs/07_training.ipynb #11a6a464
 KEPT = 2  # checkpoints; the older one is there for the day the newest cannot be read
 
 
@@ -155,7 +158,7 @@ def load_checkpoint(run_dir: Path) -> dict[str, Any] | None:
             print(f"{path}: cannot be read ({type(error).__name__}); trying the one before")
     return None
 
-
+# %% ../nbs/07_training.ipynb #191965eb
 def save_weights(method: Method, run_dir: Path, step: int) -> None:
     """Write `weights.safetensors`, the finished network, with its step in the header."""
     temporary = run_dir / f".weights.{os.getpid()}"
@@ -199,7 +202,7 @@ def load_weights(method: Method, run_dir: str | Path) -> int:
     method.load_state_dict(weights)
     return step
 
-# %% ../nbs/07_training.ipynb #d06e10a5
+# %% ../nbs/07_training.ipynb #495c8a65
 class BatchSource(Protocol):
     """Anything whose batch k is a pure function of (seed, k); `datasets.Batches` is one."""
 
@@ -250,7 +253,7 @@ def unwrap(method: Method) -> None:
         if is_wrapped(child):
             setattr(method, name, child.module)
 
-# %% ../nbs/07_training.ipynb #4132a5e4
+# %% ../nbs/07_training.ipynb #e80af846
 def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any] | None:
     """Check that the folder is new or holds the same run; returns the checkpoint to go on from."""
     path = run_dir / "config.json"
@@ -269,16 +272,14 @@ def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any
     write_text(path, json.dumps(config, indent=2) + "\n")
     return load_checkpoint(run_dir) if resume else None
 
-
+# %% ../nbs/07_training.ipynb #c66527c1
 class _Log:
     """The log of a run: means over the steps between two rows; holds no clock, so that a repeat is identical."""
 
     def __init__(self, path: Path, start: int) -> None:
         self.path, self.pending, self.rows = path, [], []
         if start and path.exists():
-            rows = pd.read_csv(path, dtype={"step": int}, float_precision="round_trip").to_dict(
-                "records"
-            )
+            rows = pd.read_csv(path).to_dict("records")
             self.rows = [r for r in rows if r["step"] <= start]
 
     def add(self, values: dict[str, Tensor]) -> None:
@@ -299,9 +300,12 @@ class _Log:
         return row
 
     def write(self) -> None:
-        write_text(self.path, pd.DataFrame(self.rows).to_csv(index=False, lineterminator="\n"))
+        write_text(
+            self.path,
+            pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g", lineterminator="\n"),
+        )
 
-# %% ../nbs/07_training.ipynb #3db166ab
+# %% ../nbs/07_training.ipynb #3ef4b05d
 def fit(
     method: Method,
     batches: BatchSource,
@@ -346,23 +350,16 @@ def fit(
     if saved:
         method.load_state_dict(saved["weights"])
     if start < steps:
+        log = _Log(run_dir / "log.csv", start)
         _train(
-            method,
-            batches,
-            range(start, steps),
-            run_dir,
-            fabric,
-            saved,
-            save_every,
-            watch,
-            progress,
+            method, batches, range(start, steps), fabric, saved, log, save_every, watch, progress
         )
     if fabric.is_global_zero:
         save_weights(method, run_dir, max(start, steps))
     fabric.barrier()
     return method.eval()
 
-# %% ../nbs/07_training.ipynb #0ce1f78d
+# %% ../nbs/07_training.ipynb #17ed6440
 LOG_EVERY = 10
 
 
@@ -370,63 +367,58 @@ def _train(
     method: Method,
     batches: BatchSource,
     steps: range,
-    run_dir: Path,
     fabric: Fabric,
     saved: dict[str, Any] | None,
+    log: _Log,
     save_every: int,
     watch: Callable[[int, Method], None] | None,
     progress: bool,
 ) -> None:
     """The loop itself."""
-    rank, world, leads = fabric.global_rank, fabric.world_size, fabric.is_global_zero
     stateful = method.configure(fabric)
-    for name, part in stateful.items():
-        if saved:
-            part.load_state_dict(saved["stateful"][name])
-    log = _Log(run_dir / "log.csv", steps.start)
-    before = saved["cost"] if saved else {"seconds": 0.0, "peak_mb": 0.0}
-    bar = tqdm(
-        total=steps.stop, initial=steps.start, disable=not (progress and leads), desc=run_dir.name
-    )
+    for name, part in stateful.items() if saved else ():
+        part.load_state_dict(saved["stateful"][name])
+    before = Cost(**saved["cost"]) if saved else Cost()
+    show, title = progress and fabric.is_global_zero, log.path.parent.name
     method.train()
-    with measured() as cost, bar, torch.random.fork_rng(), contextlib.ExitStack() as last:
-        last.callback(unwrap, method)
-        clock = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        stack.callback(unwrap, method)
+        stack.enter_context(torch.random.fork_rng())
+        cost = stack.enter_context(measured())
+        bar = stack.enter_context(
+            tqdm(total=steps.stop, initial=steps.start, disable=not show, desc=title)
+        )
         for step in steps:
-            torch.manual_seed(step_seed(batches.seed, step, rank))
-            batch = batches.get(step, rank, world)
-            batch = {k: fabric.to_device(v) if torch.is_tensor(v) else v for k, v in batch.items()}
-            log.add(method.training_step(batch))
-            done = step + 1
+            torch.manual_seed(step_seed(batches.seed, step, fabric.global_rank))
+            batch = batches.get(step, fabric.global_rank, fabric.world_size)
+            log.add(method.training_step(_to_device(batch, fabric)))
             bar.update()
-            if done % LOG_EVERY == 0 or done == steps.stop:
+            done, last = step + 1, step + 1 == steps.stop
+            if done % LOG_EVERY == 0 or last:
                 bar.set_postfix({k: f"{v:.4f}" for k, v in list(log.flush(done).items())[:3]})
                 if watch:
                     watch(done, method)
-            if leads and (done % save_every == 0 or done == steps.stop):
-                spent = before["seconds"] + time.perf_counter() - clock
-                took = {"seconds": spent, "peak_mb": max(before["peak_mb"], cost.peak_mb)}
-                _keep(method, stateful, log, run_dir, done, took)
+            if fabric.is_global_zero and (done % save_every == 0 or last):
+                _keep(method, stateful, log, done, before + cost)
+
+# %% ../nbs/07_training.ipynb #da7318c3
+def _to_device(batch: dict[str, Any], fabric: Fabric) -> dict[str, Any]:
+    return {k: fabric.to_device(v) if torch.is_tensor(v) else v for k, v in batch.items()}
 
 
-def _keep(
-    method: Method,
-    stateful: dict[str, Any],
-    log: _Log,
-    run_dir: Path,
-    step: int,
-    took: dict[str, float],
-) -> None:
+def _keep(method: Method, stateful: dict[str, Any], log: _Log, step: int, cost: Cost) -> None:
     """A checkpoint, the log so far, and what it cost so far (interrupted parts added up)."""
     log.flush(step)
-    state = {name: part.state_dict() for name, part in stateful.items()}
+    state, run_dir = {name: part.state_dict() for name, part in stateful.items()}, log.path.parent
     save_checkpoint(
-        run_dir, step, {"weights": method.state_dict(), "stateful": state, "cost": took}
+        run_dir, step, {"weights": method.state_dict(), "stateful": state, "cost": asdict(cost)}
     )
     log.write()
-    write_text(run_dir / "environment.json", json.dumps(environment() | took, indent=2) + "\n")
+    write_text(
+        run_dir / "environment.json", json.dumps(environment() | asdict(cost), indent=2) + "\n"
+    )
 
-# %% ../nbs/07_training.ipynb #8714113b
+# %% ../nbs/07_training.ipynb #e7b5998b
 @torch.inference_mode()
 def synthesize(
     method: Method,
@@ -469,7 +461,7 @@ def synthesize(
         hu = unit_to_hu(out).numpy()
     return to_image(np.round(hu).astype(np.int16), first)
 
-# %% ../nbs/07_training.ipynb #0fdf4c45
+# %% ../nbs/07_training.ipynb #b326e64c
 @dataclass(frozen=True)
 class Profile:
     """How large a piece of work is; the budget is training samples seen, equal for every method.

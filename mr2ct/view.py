@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['VIEWS', 'SIDES', 'plane', 'is_hu', 'display_presets', 'grey', 'render_slice', 'to_png', 'label_sides',
-           'render_overlay', 'render_checkerboard', 'render_error', 'panel', 'bone_surface', 'slice_browser',
-           'overlay_slider', 'static_slider']
+           'render_overlay', 'render_checkerboard', 'render_error', 'slice_browser', 'overlay_slider', 'static_slider',
+           'panel', 'bone_surface']
 
-# %% ../nbs/05_view.ipynb #35769a47
+# %% ../nbs/05_view.ipynb #61773c44
 import html
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ from skimage.measure import marching_cubes
 
 from .volumes import HU_MAX, HU_MIN, BadInput, check_same_grid, spacing_mm, to_array
 
-# %% ../nbs/05_view.ipynb #7e23602f
+# %% ../nbs/05_view.ipynb #7e91a232
 VIEWS: dict[str, int] = {"axial": 0, "coronal": 1, "sagittal": 2}  # the axis that the slider walks
 SIDES: dict[str, str] = {
     "axial": "RLAP",
@@ -61,10 +61,22 @@ def plane(volume: np.ndarray, view: str, index: int) -> np.ndarray:
     cut = volume[(slice(None),) * axis + (index,)]
     return cut if view == "axial" else cut[::-1]
 
-# %% ../nbs/05_view.ipynb #4dc86780
+
+def _resized(cut: np.ndarray, spacing: Sequence[float], view: str, height_px: int) -> np.ndarray:
+    """A slice as float32, resampled so that a millimetre is as long down as across."""
+    cut = np.ascontiguousarray(cut, dtype=np.float32)
+    down, across = (s for axis, s in enumerate(spacing) if axis != VIEWS[view])
+    width_px = max(1, round(height_px * cut.shape[1] * across / (cut.shape[0] * down)))
+    return np.asarray(Image.fromarray(cut).resize((width_px, height_px), Image.Resampling.BILINEAR))
+
+# %% ../nbs/05_view.ipynb #7d18c086
 def is_hu(volume: np.ndarray) -> bool:
     """True where the values look like Hounsfield units: something is as empty as air (-500 or less)."""
     return bool(volume.min() <= -500)
+
+
+def _unit(volume: np.ndarray) -> str:
+    return "HU" if is_hu(volume) else "signal"
 
 
 def display_presets(volume: np.ndarray) -> dict[str, tuple[float, float]]:
@@ -104,19 +116,7 @@ def grey(values: np.ndarray, window: float, level: float) -> np.ndarray:
     low = level - window / 2
     return np.rint(np.clip((values - low) / window, 0, 1) * 255).astype(np.uint8)
 
-# %% ../nbs/05_view.ipynb #d2e1b0da
-def _resized(cut: np.ndarray, spacing: Sequence[float], view: str, height_px: int) -> np.ndarray:
-    """A slice as float32, resampled so that a millimetre is as long down as across."""
-    cut = np.ascontiguousarray(cut, dtype=np.float32)
-    down, across = (s for axis, s in enumerate(spacing) if axis != VIEWS[view])
-    width_px = max(1, round(height_px * cut.shape[1] * across / (cut.shape[0] * down)))
-    return np.asarray(Image.fromarray(cut).resize((width_px, height_px), Image.Resampling.BILINEAR))
-
-
-def _rgb(grey_values: np.ndarray) -> np.ndarray:
-    return np.repeat(grey_values[..., None], 3, axis=2)
-
-
+# %% ../nbs/05_view.ipynb #352f2002
 def _colours(name: str, steps: int = 256) -> np.ndarray:
     """A colour map as a table, (steps, 3) uint8."""
     table = matplotlib.colormaps[name](np.linspace(0, 1, steps))[:, :3]
@@ -153,7 +153,7 @@ def render_slice(
     """
     window, level = _window_of(volume, window, level)
     shades = grey(_resized(plane(volume, view, index), spacing_mm, view, height_px), window, level)
-    return _rgb(shades) if cmap is None else _colours(cmap)[shades]
+    return np.stack([shades] * 3, axis=-1) if cmap is None else _colours(cmap)[shades]
 
 
 def to_png(rgb: np.ndarray) -> bytes:
@@ -168,21 +168,14 @@ def to_png(rgb: np.ndarray) -> bytes:
 def label_sides(rgb: np.ndarray, view: str) -> np.ndarray:
     """A copy with the sides of the patient written on its edges: R L, A P (front, back), S I (head, feet)."""
     picture = Image.fromarray(rgb.copy())
-    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(16)
-    height, width = rgb.shape[:2]
-    places = [
-        (4, height / 2, "lm"),
-        (width - 4, height / 2, "rm"),
-        (width / 2, 3, "mt"),
-        (width / 2, height - 3, "mb"),
-    ]
-    for letter, (x, y, anchor) in zip(SIDES[view], places, strict=True):
-        pen.text(
-            (x, y), letter, (255, 214, 64), font, anchor, stroke_width=1, stroke_fill=(0, 0, 0)
-        )
+    pen, (height, width) = ImageDraw.Draw(picture), rgb.shape[:2]
+    places = (4, height / 2), (width - 4, height / 2), (width / 2, 3), (width / 2, height - 3)
+    style = dict(font=ImageFont.load_default(16), stroke_width=1, stroke_fill="black")
+    for letter, place, anchor in zip(SIDES[view], places, ("lm", "rm", "mt", "mb"), strict=True):
+        pen.text(place, letter, "#ffd640", anchor=anchor, **style)
     return np.asarray(picture)
 
-# %% ../nbs/05_view.ipynb #67971fed
+# %% ../nbs/05_view.ipynb #1f361673
 def _same_shape(a: np.ndarray, b: np.ndarray, name: str) -> None:
     if a.shape != b.shape:
         raise BadInput(f"{name}: expected shape {a.shape}, got {b.shape}")
@@ -228,7 +221,7 @@ def render_overlay(
     above = render_slice(top, *where, *(top_window or (None, None)), height_px, cmap)
     return np.rint((1 - opacity) * below + opacity * above).astype(np.uint8)
 
-
+# %% ../nbs/05_view.ipynb #b00e783b
 def render_checkerboard(
     a: np.ndarray,
     b: np.ndarray,
@@ -268,7 +261,7 @@ def render_checkerboard(
     down, across = np.indices(first.shape[:2]) // tile_px
     return np.where(((down + across) % 2 == 0)[..., None], first, second)
 
-
+# %% ../nbs/05_view.ipynb #c258e15e
 def render_error(
     pred: np.ndarray,
     truth: np.ndarray,
@@ -312,39 +305,248 @@ def render_error(
     )  # odd count: 0 has its own colour
     return _colours(cmap, 255)[steps]
 
-# %% ../nbs/05_view.ipynb #03428c16
-def _unit(volume: np.ndarray) -> str:
-    return "HU" if is_hu(volume) else "signal"
+# %% ../nbs/05_view.ipynb #6e84737f
+def _connect(
+    react: Callable[[object], None], caption: W.HTML, widgets: Sequence[W.ValueWidget]
+) -> None:
+    """Call `react(widget)` when a value changes; an error is shown under the picture and raised as well."""
+    busy: list[object] = []
+
+    def changed(change: dict) -> None:
+        if busy:  # a change that `react` itself has made
+            return
+        busy.append(change)
+        try:
+            react(change["owner"])
+        except Exception as error:
+            text = html.escape(f"{type(error).__name__}: {error}")
+            caption.value = f'<b style="color:#b00020">{text}</b>'
+            raise
+        finally:
+            busy.clear()
+
+    for widget in widgets:
+        widget.observe(changed, names="value")
 
 
+def _set_range(slider: W.IntSlider | W.FloatSlider, low: float, high: float) -> None:
+    """Move both ends of a slider, in the order that keeps low below high at every moment."""
+    if low > slider.max:
+        slider.max = high
+    slider.min = low
+    slider.max = high
+
+
+def _arrays(
+    volumes: Mapping[str, nib.Nifti1Image], view: str
+) -> tuple[dict[str, np.ndarray], tuple[float, float, float]]:
+    """The voxels of volumes that share a grid, and the spacing of that grid."""
+    if not volumes:
+        raise BadInput("volumes: expected at least one, got none")
+    if view not in VIEWS:
+        raise BadInput(f"view: expected one of {list(VIEWS)}, got {view!r}")
+    check_same_grid(volumes)
+    first = next(iter(volumes.values()))
+    return {name: to_array(image) for name, image in volumes.items()}, spacing_mm(first)
+
+# %% ../nbs/05_view.ipynb #78601853
+def _show_presets(
+    pairs: Mapping[str, tuple[float, float]],
+    preset: W.Dropdown,
+    window: W.FloatSlider,
+    level: W.FloatSlider,
+) -> None:
+    """Offer a volume's display presets, begin with its default, and fit the sliders to the whole range."""
+    preset.options = list(pairs)
+    preset.value = next(iter(pairs))
+    width, middle = pairs["whole range"]
+    _set_range(window, width / 500, width)
+    _set_range(level, middle - width / 2, middle + width / 2)
+    window.step = level.step = 1.0 if width > 500 else width / 500
+    window.value, level.value = pairs[preset.value]
+
+
+def _caption(
+    count: int,
+    unit: str,
+    spacing: Sequence[float],
+    view: str,
+    index: int,
+    shown: tuple[float, float],
+) -> str:
+    """Where the slice lies, and what black and white mean."""
+    axis = VIEWS[view]
+    start = ("lowest slice", "front", "patient's right")[axis]
+    low, high = shown[1] - shown[0] / 2, shown[1] + shown[0] / 2
+    return (
+        f"slice {index} of 0 to {count - 1}: {index * spacing[axis]:.1f} mm from the {start}"
+        f"<br>black is {low:.4g} {unit}, white is {high:.4g} {unit}"
+    )
+
+
+def _fitting_height(
+    shape: Sequence[int], spacing: Sequence[float], view: str, height_px: int
+) -> int:
+    """The height at which a picture is at most height_px high and 4/3 of that wide."""
+    down, across = (n * s for axis, (n, s) in enumerate(zip(shape, spacing)) if axis != VIEWS[view])
+    return max(1, min(height_px, round(height_px * 4 / 3 * down / across)))
+
+# %% ../nbs/05_view.ipynb #904958df
+def slice_browser(
+    volumes: Mapping[str, nib.Nifti1Image], view: str = "axial", height_px: int = 384
+) -> W.Box:
+    """Walk through volumes: which one, from which side, which slice, in which window.
+
+    Args:
+        volumes: name -> volume, all on one grid.
+        view: the side to begin with.
+        height_px: greatest height of the picture.
+
+    Returns:
+        A box of two columns: the controls (told apart by their `description`), and the picture with its
+        caption.
+
+    Raises:
+        BadInput: no volumes, volumes on different grids, or an unknown view.
+    """
+    arrays, spacing = _arrays(volumes, view)
+    presets = {n: display_presets(a) for n, a in arrays.items()}  # once: it reads every voxel
+    units = {n: _unit(a) for n, a in arrays.items()}
+    name = W.Dropdown(options=list(arrays), description="volume")
+    side = W.Dropdown(options=list(VIEWS), value=view, description="view")
+    position = W.IntSlider(description="slice")
+    preset = W.Dropdown(description="display")
+    window = W.FloatSlider(description="window", readout_format=".4g")
+    level = W.FloatSlider(description="level", readout_format=".4g")
+    picture, caption = W.Image(format="png"), W.HTML()
+
+    def react(owner: object) -> None:
+        array, pairs = arrays[name.value], presets[name.value]
+        if owner in (None, side):
+            position.max = array.shape[VIEWS[side.value]] - 1
+            position.value = position.max // 2
+        if owner in (None, name):
+            _show_presets(pairs, preset, window, level)
+        if owner is preset:
+            window.value, level.value = pairs[preset.value]
+        if owner in (window, level):
+            off = np.subtract((window.value, level.value), pairs.get(preset.value, np.inf))
+            if np.abs(off).max() > 0.6 * window.step:  # less is a browser's rounding
+                preset.value = None
+        at, shown = (side.value, position.value), (window.value, level.value)
+        height = _fitting_height(array.shape, spacing, side.value, height_px)
+        pixels = render_slice(array, spacing, *at, *shown, height)
+        picture.value = to_png(label_sides(pixels, side.value))
+        caption.value = _caption(position.max + 1, units[name.value], spacing, *at, shown)
+
+    controls = (name, side, position, preset, window, level)
+    react(None)
+    _connect(react, caption, controls)
+    return W.HBox([W.VBox(controls), W.VBox([picture, caption])])
+
+# %% ../nbs/05_view.ipynb #30a9684d
+def overlay_slider(
+    base: nib.Nifti1Image,
+    top: nib.Nifti1Image,
+    view: str = "axial",
+    cmap: str | None = "inferno",
+    height_px: int = 384,
+) -> W.Box:
+    """Fade one volume into another: a slice slider and an opacity slider.
+
+    Args:
+        base: the volume in grey, for instance the CT.
+        top: the volume laid over it on the same grid, for instance the MR or a weight map.
+        view: "axial", "coronal" or "sagittal".
+        cmap: matplotlib colour map of the top; None is grey.
+        height_px: greatest height of the picture.
+
+    Returns:
+        A box of two columns: the sliders, and the picture with its caption.
+
+    Raises:
+        BadInput: different grids, or an unknown view.
+    """
+    arrays, spacing = _arrays({"base": base, "top": top}, view)
+    below, above = arrays["base"], arrays["top"]
+    windows = _window_of(below, None, None), _window_of(above, None, None)
+    height = _fitting_height(below.shape, spacing, view, height_px)
+    last, unit = below.shape[VIEWS[view]] - 1, _unit(below)
+    position = W.IntSlider(last // 2, 0, last, description="slice")
+    opacity = W.FloatSlider(0.5, min=0, max=1, step=0.05, description="opacity")
+    picture, caption = W.Image(format="png"), W.HTML()
+
+    def react(_owner: object) -> None:
+        at = (view, position.value)
+        pixels = render_overlay(below, above, spacing, *at, opacity.value, *windows, cmap, height)
+        picture.value = to_png(label_sides(pixels, view))
+        caption.value = _caption(last + 1, unit, spacing, *at, windows[0])
+
+    react(None)
+    _connect(react, caption, (position, opacity))
+    return W.HBox([W.VBox([position, opacity]), W.VBox([picture, caption])])
+
+
+def static_slider(frames: Sequence[np.ndarray], description: str = "frame") -> W.Box:
+    """A slider over ready pictures that works without Python, as on a saved web page.
+
+    Args:
+        frames: uint8 RGB pictures, (H, W, 3) each.
+        description: the slider's label.
+
+    Returns:
+        A box with the slider and the stack of pictures; the browser alone joins them.
+
+    Raises:
+        BadInput: no frames.
+    """
+    if not len(frames):
+        raise BadInput("frames: expected at least one picture, got none")
+    stack = W.Stack(
+        [W.Image(value=to_png(frame), format="png") for frame in frames], selected_index=0
+    )
+    slider = W.IntSlider(0, 0, len(frames) - 1, description=description)
+    W.jslink((slider, "value"), (stack, "selected_index"))
+    return W.VBox([slider, stack])
+
+# %% ../nbs/05_view.ipynb #fb34d364
 def _axes(count: int, columns: int, height_over_width: float) -> tuple[Figure, list[plt.Axes]]:
     """A figure about ten inches wide with `count` axes for pictures of one shape."""
     columns = min(columns, count)
     rows = -(-count // columns)
     wide = min(10 / columns, 4.0)
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(wide * columns, rows * (wide * 0.93 * height_over_width + 1.05)),
-        dpi=72,
-        squeeze=False,
-        layout="constrained",
-    )
+    size = wide * columns, rows * (wide * 0.93 * height_over_width + 1.05)
+    figure, axes = plt.subplots(rows, columns, squeeze=False, figsize=size, layout="constrained")
+    figure.set_dpi(72)
     for extra in axes.flat[count:]:
         extra.remove()
     return figure, list(axes.flat[:count])
 
 
-def _write_sides(axis: plt.Axes, view: str) -> None:
-    """The sides of the patient on the edges of a picture, in letters that do not shrink with it."""
-    places = [(0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02)]
-    anchors = [("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom")]
-    for letter, (x, y), (ha, va) in zip(SIDES[view], places, anchors, strict=True):
-        outline = [withStroke(linewidth=1.5, foreground="black")]
-        style = dict(color="#ffd640", fontsize=9, path_effects=outline)
-        axis.text(x, y, letter, transform=axis.transAxes, ha=ha, va=va, **style)
+def _check_titles(images: Mapping[str, np.ndarray], named: Sequence[str]) -> None:
+    first = next(iter(images.values()))
+    for title, volume in images.items():
+        _same_shape(first, volume, title)
+    for title in named:
+        if title not in images:
+            raise BadInput(
+                f"windows and errors: expected titles among {list(images)}, got {title!r}"
+            )
 
 
+def _frame(axis: plt.Axes, title: str, pixels: np.ndarray, view: str) -> None:
+    """A picture with its title and the sides of the patient, in letters that do not shrink with it."""
+    axis.imshow(pixels)
+    axis.set(title=title, xticks=[], yticks=[])
+    style = dict(color="white", fontsize=10, transform=axis.transAxes)
+    style["path_effects"] = [withStroke(linewidth=2, foreground="black")]
+    left, right, top, bottom = SIDES[view]
+    axis.text(0.02, 0.5, left, ha="left", va="center", **style)
+    axis.text(0.98, 0.5, right, ha="right", va="center", **style)
+    axis.text(0.5, 0.98, top, ha="center", va="top", **style)
+    axis.text(0.5, 0.02, bottom, ha="center", va="bottom", **style)
+
+# %% ../nbs/05_view.ipynb #c222da55
 def panel(
     images: Mapping[str, np.ndarray],
     spacing_mm: Sequence[float],
@@ -378,16 +580,10 @@ def panel(
     Raises:
         BadInput: shapes differ, or `windows` or `errors` name a volume that is not in `images`.
     """
-    first = next(iter(images.values()))
-    for name, volume in images.items():
-        _same_shape(first, volume, name)
     windows, errors = windows or {}, errors or {}
-    for name in (*windows, *errors.keys(), *errors.values()):
-        if name not in images:
-            raise BadInput(
-                f"windows and errors: expected titles among {list(images)}, got {name!r}"
-            )
-    index = first.shape[VIEWS[view]] // 2 if index is None and view in VIEWS else index
+    _check_titles(images, [*windows, *errors.keys(), *errors.values()])
+    if index is None:
+        index = next(iter(images.values())).shape[VIEWS.get(view, 0)] // 2
     shown = []
     for name, volume in images.items():
         like = images[errors.get(name, name)]
@@ -399,18 +595,41 @@ def panel(
         shown.append((f"{name} − {truth}", pixels, "RdBu_r", -limit, limit, "HU"))
     figure, axes = _axes(len(shown), columns, shown[0][1].shape[0] / shown[0][1].shape[1])
     for axis, (name, pixels, cmap, low, high, unit) in zip(axes, shown, strict=True):
-        axis.imshow(pixels)
-        axis.set(title=name, xticks=[], yticks=[])
-        _write_sides(axis, view)
+        _frame(axis, name, pixels, view)
         bar = ScalarMappable(Normalize(low, high), cmap)
-        figure.colorbar(
-            bar, ax=axis, label=unit, location="bottom", shrink=0.8, pad=0.03, aspect=25
-        )
+        figure.colorbar(bar, ax=axis, label=unit, location="bottom", shrink=0.8, pad=0.03)
     if title:
         figure.suptitle(title)
     return figure
 
-# %% ../nbs/05_view.ipynb #3075cab5
+# %% ../nbs/05_view.ipynb #8659853e
+def _even_slices(
+    hu: np.ndarray, spacing: Sequence[float]
+) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """Thick slices resampled to the pixel size, so that the surface has no steps; new spacing beside it."""
+    depth = round((hu.shape[0] - 1) * spacing[0] / min(spacing[1:])) + 1
+    if hu.shape[0] < 2 or depth < 1.5 * hu.shape[0]:
+        return hu, tuple(spacing)
+    finer = (hu.shape[0] - 1) * spacing[0] / (depth - 1)
+    smooth = zoom(hu, (depth / hu.shape[0], 1, 1), order=3, mode="nearest")
+    return smooth, (finer, *spacing[1:])
+
+
+def _turned(
+    points: np.ndarray, normals: np.ndarray, faces: np.ndarray, turn_deg: float, tilt_deg: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (z, y, x) as seen: picture coordinates (V, 2), normals (F, 3) with z to the eye, depth (F,)."""
+    turn, tilt = np.deg2rad((turn_deg, tilt_deg))
+    right = np.array([0, np.sin(turn), np.cos(turn)])
+    back = np.array([0, np.cos(turn), -np.sin(turn)])
+    away = np.cos(tilt) * back - np.sin(tilt) * np.array([1, 0, 0])
+    up = np.cos(tilt) * np.array([1, 0, 0]) + np.sin(tilt) * back
+    frame = np.stack([right, up, -away], axis=1)
+    facing = normals[faces].mean(1) @ frame
+    facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-9)
+    return points @ frame[:, :2], facing, (points @ away)[faces].mean(1)
+
+# %% ../nbs/05_view.ipynb #b7cb53c3
 def bone_surface(
     ct: np.ndarray,
     spacing_mm: Sequence[float],
@@ -438,10 +657,9 @@ def bone_surface(
     Source:
         Lewiner's marching cubes in scikit-image; shading after Lambert.
     """
-    if not ct.min() < threshold_hu < ct.max():
-        raise BadInput(
-            f"threshold_hu: expected a value between {ct.min():g} and {ct.max():g}, got {threshold_hu}"
-        )
+    low, high = ct.min(), ct.max()
+    if not low < threshold_hu < high:
+        raise BadInput(f"threshold_hu: expected {low:g} to {high:g} as in ct, got {threshold_hu}")
     hu, spacing = _even_slices(np.clip(ct, HU_MIN, HU_MAX).astype(np.float32), spacing_mm)
     closed = np.pad(hu, 1, constant_values=HU_MIN)  # where the field of view cuts a bone, close it
     step = max(1, round((hu.size / 4e6) ** (1 / 3)))
@@ -452,247 +670,16 @@ def bone_surface(
     lamp = facing @ np.array([-0.45, 0.6, 0.66])  # from the upper left, before the patient
     shade = 0.18 + 0.55 * np.clip(lamp, 0, 1) + 0.35 * np.clip(facing[:, 2], 0, 1)
     shade *= 1 - 0.45 * (depth - depth.min()) / max(np.ptp(depth), 1e-6)  # far bone is darker
-    order = np.argsort(-depth)[
-        facing[np.argsort(-depth), 2] > -0.1
-    ]  # far ones first, backs not at all
+    order = np.argsort(-depth)
+    order = order[facing[order, 2] > -0.1]  # far ones first, backs not at all
     colours = np.clip(shade[order, None] * np.array([1.0, 0.95, 0.84]), 0, 1)
-    wide, high = np.ptp(seen, axis=0)
-    size = (8.0, min(9.0, 7.4 * high / wide + 0.9))
+    across, up = np.ptp(seen, axis=0)
+    size = (7.0, min(8.0, 6.4 * up / across + 0.9))
     figure, axis = plt.subplots(figsize=size, dpi=72, layout="constrained")
-    axis.add_collection(
-        PolyCollection(seen[faces[order]], facecolors=colours, edgecolors=colours, linewidths=0.4)
-    )
-    axis.set(
-        aspect="equal",
-        facecolor="#15181c",
-        xlabel="mm (patient's right to left)",
-        ylabel="mm (feet to head)",
-    )
+    style = dict(facecolors=colours, linewidths=0, antialiaseds=False)  # no seams
+    axis.add_collection(PolyCollection(seen[faces[order]], **style))
     axis.autoscale_view()
+    axis.set(aspect="equal", facecolor="#15181c", ylabel="mm (feet to head)")
+    axis.set_xlabel("mm across the picture" if turn_deg else "mm (patient's right to left)")
     axis.set_title(title or f"Bone: the surface at {threshold_hu:g} HU")
     return figure
-
-
-def _even_slices(
-    hu: np.ndarray, spacing: Sequence[float]
-) -> tuple[np.ndarray, tuple[float, float, float]]:
-    """Thick slices resampled to the pixel size, so that the surface has no steps; new spacing beside it."""
-    depth = round((hu.shape[0] - 1) * spacing[0] / min(spacing[1:])) + 1
-    if hu.shape[0] < 2 or depth < 1.5 * hu.shape[0]:
-        return hu, tuple(spacing)
-    finer = (hu.shape[0] - 1) * spacing[0] / (depth - 1)
-    smooth = zoom(hu, (depth / hu.shape[0], 1, 1), order=3, mode="nearest")
-    return smooth, (finer, *spacing[1:])
-
-
-def _turned(
-    points: np.ndarray, normals: np.ndarray, faces: np.ndarray, turn_deg: float, tilt_deg: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points (z, y, x) as seen: picture coordinates (V, 2), normals (F, 3) with z to the eye, depth (F,)."""
-    turn, tilt = np.deg2rad((turn_deg, tilt_deg))
-    right = np.array([0, np.sin(turn), np.cos(turn)])
-    back = np.array([0, np.cos(turn), -np.sin(turn)])
-    away = np.cos(tilt) * back - np.sin(tilt) * np.array([1, 0, 0])
-    up = np.cos(tilt) * np.array([1, 0, 0]) + np.sin(tilt) * back
-    frame = np.stack([right, up, -away], axis=1)
-    facing = normals[faces].mean(1) @ frame
-    facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-9)
-    return points @ frame[:, :2], facing, (points @ away)[faces].mean(1)
-
-# %% ../nbs/05_view.ipynb #334c5e96
-def _connect(
-    react: Callable[[object], None], caption: W.HTML, widgets: Sequence[W.ValueWidget]
-) -> None:
-    """Call `react(widget)` when a value changes; an error is shown under the picture and raised as well."""
-    busy: list[object] = []
-
-    def changed(change: dict) -> None:
-        if busy:  # a change that `react` itself has made
-            return
-        busy.append(change)
-        try:
-            react(change["owner"])
-        except Exception as error:
-            text = html.escape(f"{type(error).__name__}: {error}")
-            caption.value = f'<b style="color:#b00020">{text}</b>'
-            raise
-        finally:
-            busy.clear()
-
-    for widget in widgets:
-        widget.observe(changed, names="value")
-
-
-def _set_range(slider: W.IntSlider | W.FloatSlider, low: float, high: float) -> None:
-    """Move both ends of a slider, in the order that keeps low below high at every moment."""
-    if low > slider.max:
-        slider.max = high
-    slider.min = low
-    slider.max = high
-
-
-def _show_presets(
-    volume: np.ndarray, preset: W.Dropdown, window: W.FloatSlider, level: W.FloatSlider
-) -> None:
-    """Offer the volume's display presets, begin with its default, and fit the sliders to its values."""
-    pairs = display_presets(volume)
-    preset.options = list(pairs)
-    preset.value = next(iter(pairs))
-    low, high = (HU_MIN, HU_MAX) if is_hu(volume) else (float(volume.min()), float(volume.max()))
-    width = high - low if high > low else 1.0
-    _set_range(window, width / 500, width)
-    _set_range(level, low, low + width)
-    window.step = level.step = 1.0 if width > 500 else width / 500
-    window.value, level.value = pairs[preset.value]
-
-
-def _caption(
-    volume: np.ndarray,
-    spacing: Sequence[float],
-    view: str,
-    index: int,
-    shown: tuple[float, float],
-) -> str:
-    """Where the slice lies, and what black and white mean."""
-    axis = VIEWS[view]
-    start = ("lowest slice", "front", "patient's right")[axis]
-    low, high, unit = shown[1] - shown[0] / 2, shown[1] + shown[0] / 2, _unit(volume)
-    return (
-        f"slice {index} of 0 to {volume.shape[axis] - 1}: {index * spacing[axis]:.1f} mm from the {start}"
-        f"<br>black is {low:.4g} {unit}, white is {high:.4g} {unit}"
-    )
-
-
-def _fitting_height(
-    shape: Sequence[int], spacing: Sequence[float], view: str, height_px: int
-) -> int:
-    """The height at which a picture is at most height_px high and 4/3 of that wide."""
-    down, across = (n * s for axis, (n, s) in enumerate(zip(shape, spacing)) if axis != VIEWS[view])
-    return max(1, min(height_px, round(height_px * 4 / 3 * down / across)))
-
-
-def _arrays(
-    volumes: Mapping[str, nib.Nifti1Image], view: str
-) -> tuple[dict[str, np.ndarray], tuple[float, float, float]]:
-    """The voxels of volumes that share a grid, and the spacing of that grid."""
-    if not volumes:
-        raise BadInput("volumes: expected at least one, got none")
-    if view not in VIEWS:
-        raise BadInput(f"view: expected one of {list(VIEWS)}, got {view!r}")
-    check_same_grid(volumes)
-    first = next(iter(volumes.values()))
-    return {name: to_array(image) for name, image in volumes.items()}, spacing_mm(first)
-
-# %% ../nbs/05_view.ipynb #4ed34dd7
-def slice_browser(
-    volumes: Mapping[str, nib.Nifti1Image], view: str = "axial", height_px: int = 384
-) -> W.Box:
-    """Walk through volumes: which one, from which side, which slice, in which window.
-
-    Args:
-        volumes: name -> volume, all on one grid.
-        view: the side to begin with.
-        height_px: greatest height of the picture.
-
-    Returns:
-        A box of two columns: the controls (told apart by their `description`), and the picture with its
-        caption.
-
-    Raises:
-        BadInput: no volumes, volumes on different grids, or an unknown view.
-    """
-    arrays, spacing = _arrays(volumes, view)
-    name = W.Dropdown(options=list(arrays), description="volume")
-    side = W.Dropdown(options=list(VIEWS), value=view, description="view")
-    position = W.IntSlider(description="slice")
-    preset = W.Dropdown(description="display")
-    window = W.FloatSlider(description="window", readout_format=".4g")
-    level = W.FloatSlider(description="level", readout_format=".4g")
-    picture, caption = W.Image(format="png"), W.HTML()
-
-    def react(owner: object) -> None:
-        array = arrays[name.value]
-        if owner in (None, side):
-            position.max = array.shape[VIEWS[side.value]] - 1
-            position.value = position.max // 2
-        if owner in (None, name):
-            _show_presets(array, preset, window, level)
-        if owner is preset:
-            window.value, level.value = display_presets(array)[preset.value]
-        if owner in (window, level):
-            preset.value = None  # the sliders no longer stand where a preset put them
-        at, shown = (side.value, position.value), (window.value, level.value)
-        height = _fitting_height(array.shape, spacing, side.value, height_px)
-        pixels = render_slice(array, spacing, *at, *shown, height)
-        picture.value = to_png(label_sides(pixels, side.value))
-        caption.value = _caption(array, spacing, *at, shown)
-
-    controls = (name, side, position, preset, window, level)
-    react(None)
-    _connect(react, caption, controls)
-    return W.HBox([W.VBox(controls), W.VBox([picture, caption])])
-
-# %% ../nbs/05_view.ipynb #6cca5424
-def overlay_slider(
-    base: nib.Nifti1Image,
-    top: nib.Nifti1Image,
-    view: str = "axial",
-    cmap: str | None = "inferno",
-    height_px: int = 384,
-) -> W.Box:
-    """Fade one volume into another: a slice slider and an opacity slider.
-
-    Args:
-        base: the volume in grey, for instance the CT.
-        top: the volume laid over it on the same grid, for instance the MR or a weight map.
-        view: "axial", "coronal" or "sagittal".
-        cmap: matplotlib colour map of the top; None is grey.
-        height_px: greatest height of the picture.
-
-    Returns:
-        A box of two columns: the sliders, and the picture with its caption.
-
-    Raises:
-        BadInput: different grids, or an unknown view.
-    """
-    arrays, spacing = _arrays({"base": base, "top": top}, view)
-    below, above = arrays["base"], arrays["top"]
-    windows = _window_of(below, None, None), _window_of(above, None, None)
-    height = _fitting_height(below.shape, spacing, view, height_px)
-    last = below.shape[VIEWS[view]] - 1
-    position = W.IntSlider(last // 2, 0, last, description="slice")
-    opacity = W.FloatSlider(0.5, min=0, max=1, step=0.05, description="opacity")
-    picture, caption = W.Image(format="png"), W.HTML()
-
-    def react(_owner: object) -> None:
-        at = (view, position.value)
-        pixels = render_overlay(below, above, spacing, *at, opacity.value, *windows, cmap, height)
-        picture.value = to_png(label_sides(pixels, view))
-        caption.value = _caption(below, spacing, *at, windows[0])
-
-    react(None)
-    _connect(react, caption, (position, opacity))
-    return W.HBox([W.VBox([position, opacity]), W.VBox([picture, caption])])
-
-
-def static_slider(frames: Sequence[np.ndarray], description: str = "frame") -> W.Box:
-    """A slider over ready pictures that works without Python, as on a saved web page.
-
-    Args:
-        frames: uint8 RGB pictures, (H, W, 3) each.
-        description: the slider's label.
-
-    Returns:
-        A box with the slider and the stack of pictures; the browser alone joins them.
-
-    Raises:
-        BadInput: no frames.
-    """
-    if not len(frames):
-        raise BadInput("frames: expected at least one picture, got none")
-    stack = W.Stack(
-        [W.Image(value=to_png(frame), format="png") for frame in frames], selected_index=0
-    )
-    slider = W.IntSlider(0, 0, len(frames) - 1, description=description)
-    W.jslink((slider, "value"), (stack, "selected_index"))
-    return W.VBox([slider, stack])

@@ -7,7 +7,7 @@ __all__ = ['HU_MIN', 'HU_MAX', 'BadInput', 'to_array', 'to_image', 'shape_of', '
            'check_same_grid', 'crop_slices', 'load', 'save', 'hu_to_unit', 'unit_to_hu', 'body_mask', 'scale_mr',
            'Case', 'write_case', 'read_case']
 
-# %% ../nbs/01_volumes.ipynb #86e4be36
+# %% ../nbs/01_volumes.ipynb #86d14a83
 import os
 import shutil
 import tempfile
@@ -28,7 +28,7 @@ from nibabel.orientations import (
 from scipy import ndimage
 from skimage.filters import threshold_li
 
-# %% ../nbs/01_volumes.ipynb #d67dcc8d
+# %% ../nbs/01_volumes.ipynb #fc405301
 HU_MIN, HU_MAX = -1024.0, 3000.0
 _BOOK_AXES = axcodes2ornt("LPS")  # nibabel's (x, y, z) order; transposed it is the book's (D, H, W)
 
@@ -42,7 +42,7 @@ def _to_book(data: np.ndarray, affine: np.ndarray) -> np.ndarray:
     turned = apply_orientation(data, ornt_transform(io_orientation(affine), _BOOK_AXES))
     return turned.swapaxes(0, 2)
 
-# %% ../nbs/01_volumes.ipynb #5802c91d
+# %% ../nbs/01_volumes.ipynb #ee1fa8c4
 def to_array(image: nib.Nifti1Image, dtype: np.dtype | type = np.float32) -> np.ndarray:
     """The voxels of a volume as a contiguous (D, H, W) array, whatever the file's own axes.
 
@@ -97,7 +97,7 @@ def spacing_mm(image: nib.Nifti1Image) -> tuple[float, float, float]:
     }
     return float(sizes[2]), float(sizes[1]), float(sizes[0])
 
-# %% ../nbs/01_volumes.ipynb #7ed6e2bd
+# %% ../nbs/01_volumes.ipynb #229c1f57
 def make_image(
     array: np.ndarray,
     spacing_mm: Sequence[float],
@@ -152,7 +152,7 @@ def crop_slices(image: nib.Nifti1Image, start: int, stop: int) -> nib.Nifti1Imag
     turned = image.as_reoriented(ornt_transform(io_orientation(image.affine), _BOOK_AXES))
     return turned.slicer[:, :, start:stop]
 
-# %% ../nbs/01_volumes.ipynb #017fd987
+# %% ../nbs/01_volumes.ipynb #fa9474a4
 _ENDINGS = (".nii", ".nii.gz")
 
 
@@ -206,7 +206,7 @@ def _checked(path: Path, image: nib.Nifti1Image, components: int) -> nib.Nifti1I
         raise BadInput(f"{path}: expected finite values, got {count} NaN or infinite voxels")
     return image
 
-
+# %% ../nbs/01_volumes.ipynb #f9948f41
 def save(image: nib.Nifti1Image, path: str | Path) -> Path:
     """Write a NIfTI file under a temporary name, then rename it: the target is always whole.
 
@@ -227,7 +227,7 @@ def save(image: nib.Nifti1Image, path: str | Path) -> Path:
         temporary.unlink(missing_ok=True)
     return path
 
-# %% ../nbs/01_volumes.ipynb #292598c5
+# %% ../nbs/01_volumes.ipynb #c83f5b16
 def hu_to_unit(hu: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
     """Hounsfield units, clipped to [-1024, 3000], mapped linearly to [-1, 1]; any shape, NumPy or torch."""
     return (hu.clip(HU_MIN, HU_MAX) - HU_MIN) * (2 / (HU_MAX - HU_MIN)) - 1
@@ -237,7 +237,7 @@ def unit_to_hu(unit: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
     """Unit intensity, clipped to [-1, 1], mapped to [-1024, 3000] HU: the inverse of `hu_to_unit`."""
     return (unit.clip(-1, 1) + 1) * ((HU_MAX - HU_MIN) / 2) + HU_MIN
 
-# %% ../nbs/01_volumes.ipynb #90cdc38e
+# %% ../nbs/01_volumes.ipynb #3440e417
 def body_mask(mr: np.ndarray) -> np.ndarray:
     """The patient's outline in an MR volume.
 
@@ -291,7 +291,7 @@ def scale_mr(mr: np.ndarray, mask: np.ndarray) -> np.ndarray:
         )
     return ((mr - low) * (2 / (high - low)) - 1).clip(-1, 1).astype(np.float32)
 
-# %% ../nbs/01_volumes.ipynb #d94fde51
+# %% ../nbs/01_volumes.ipynb #63e0020b
 @dataclass
 class Case:
     """Volumes of one patient on one grid.
@@ -343,7 +343,7 @@ class Case:
         files |= {n: i for n, i in (("ct", self.ct), ("mask", self.mask)) if i is not None}
         return files | self.extras
 
-
+# %% ../nbs/01_volumes.ipynb #2e3a0553
 _VECTORS = {"displacement_mm"}
 
 

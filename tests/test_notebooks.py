@@ -23,6 +23,7 @@ def other_files() -> set[Path]:
 def test_notebook_runs(path):
     before = other_files()
     outcome = run(path, LIMIT)
-    assert outcome.passed, outcome.message
+    if not outcome.passed:
+        pytest.fail(outcome.message, pytrace=False)
     left = sorted(p.name for p in other_files() - before)
     assert not left, f"{path.name} leaves {left} in nbs/; write to a temporary folder"

@@ -1,19 +1,18 @@
 """The house rules that no single chapter can hold: imports point down, versions agree, the library speaks for itself."""
 
-import ast
 import configparser
 import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
-import mr2ct
 import pytest
-from book import LIBRARY, ROOT, chapters
-from check_sizes import files
+from book import LIBRARY, ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from rules import imported, late_imports, machine_words, undocumented
+
+import mr2ct
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MODULES = sorted(p for p in (ROOT / LIBRARY).glob("*.py") if not p.name.startswith("_"))
@@ -23,58 +22,6 @@ NOT_IN_LIBRARY = {  # why: see the design notes in CONTRIBUTING.md
     "fastcore": "belongs to nbdev, which readers of the library do not install",
     "nbdev": "belongs to the workshop, not to the library",
 }
-
-
-def imported(source: str) -> set[str]:
-    """Dotted names of the modules that a piece of Python imports; relative ones are read as the library's own."""
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(filter(None, [LIBRARY if node.level else "", node.module or ""]))
-            if base == LIBRARY:
-                found |= {f"{LIBRARY}.{alias.name}" for alias in node.names}
-            else:
-                found.add(base)
-    return found
-
-
-def without_magics(source: str) -> str:
-    return "\n".join(
-        "pass" if line.lstrip()[:1] in ("%", "!") else line for line in source.splitlines()
-    )
-
-
-def late_imports(root: Path) -> list[str]:
-    """Imports of a chapter from one that does not come before it."""
-    book = chapters(root)
-    number = {c.module: c.number for c in book if c.module}
-    found = []
-    for chapter in book:
-        if chapter.module is None or chapter.number is None:
-            continue  # the map and the tour export nothing and may show everything
-        for i, cell in enumerate(chapter.cells):
-            if cell.kind != "code":
-                continue
-            for name in sorted(imported(without_magics(cell.code))):
-                parts = name.split(".")
-                if (
-                    parts[0] != LIBRARY
-                    or len(parts) == 1
-                    or parts[1] in ("__version__", chapter.module)
-                ):
-                    continue
-                if parts[1] not in number:
-                    found.append(
-                        f"{chapter.path.name}, cell {i}: imports {name}, which no chapter exports"
-                    )
-                elif number[parts[1]] >= chapter.number:
-                    found.append(
-                        f"{chapter.path.name}, cell {i}: imports {name} of chapter {number[parts[1]]:02d}; "
-                        "a chapter may import only from chapters with a smaller number"
-                    )
-    return found
 
 
 def test_a_chapter_imports_only_from_earlier_chapters():
@@ -104,36 +51,6 @@ def test_every_dependency_is_pinned():
         )
 
 
-def public(nodes: list[ast.stmt]) -> list[ast.stmt]:
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    return [n for n in nodes if isinstance(n, kinds) and not n.name.startswith("_")]
-
-
-def missing_hints(function: ast.FunctionDef) -> list[str]:
-    given = function.args
-    names = [
-        a for a in given.posonlyargs + given.args + given.kwonlyargs if a.arg not in ("self", "cls")
-    ]
-    missing = [a.arg for a in names if a.annotation is None]
-    return missing + (["the result"] if function.returns is None else [])
-
-
-def undocumented(path: Path) -> list[str]:
-    found = []
-    for node in public(ast.parse(path.read_text()).body):
-        place = f"{path.name}:{node.lineno}: {node.name}"
-        if not ast.get_docstring(node):
-            found.append(f"{place}: no docstring")
-        functions = public(node.body) if isinstance(node, ast.ClassDef) else [node]
-        for function in functions:
-            if isinstance(function, ast.ClassDef):
-                continue
-            name = place if function is node else f"{place}.{function.name}"
-            if missing := missing_hints(function):
-                found.append(f"{name}: no type hint for {', '.join(missing)}")
-    return found
-
-
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
 def test_public_functions_have_docstrings_and_type_hints(path):
     assert undocumented(path) == []
@@ -146,17 +63,7 @@ def test_library_does_not_import(path):
 
 
 def test_no_file_names_a_machine_or_a_secret():
-    # Written in pieces, so that this file does not match itself. `[^\w.:/]` lets web addresses pass.
-    folders = "|".join(["work", "root", "tmp/bash", "opt/wheels", "opt/pypi", r"home/(?!you\b)\w+"])
-    secrets = "|".join(
-        ["BEGIN [A-Z ]*PRIVATE " + "KEY", "gh[pous]" + r"_\w{30}", "AKIA" + "[0-9A-Z]{16}"]
-    )
-    wrong = re.compile(rf"(?:^|[^\w.:/+-])/(?:{folders})\b|{secrets}", re.MULTILINE)
-    found = []
-    for path in files(ROOT):
-        text = path.read_bytes().decode("utf-8", errors="ignore")
-        found += [f"{path.relative_to(ROOT)}: {match[0].strip()}" for match in wrong.finditer(text)]
-    assert found == []
+    assert machine_words(ROOT) == []
 
 
 def commands(pattern: str) -> set[tuple[str, str]]:

@@ -6,6 +6,7 @@ An import that stands only in an un-exported cell passes every notebook and fail
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,13 +29,10 @@ def problems(root: Path) -> list[str]:
     """One line for each fault, empty when all is well."""
     found = []
     form = ruff("format", "--check", "nbs", root=root)
-    for line in form.stdout.splitlines():
-        if line.startswith("Would reformat: "):
-            found.append(
-                f"{line.removeprefix('Would reformat: ')}: not formatted; run `ruff format nbs`"
-            )
-    if form.returncode and not found:
-        found += form.stderr.strip().splitlines() or ["nbs: `ruff format --check nbs` failed"]
+    if form.returncode:
+        names = sorted(set(re.findall(r"nbs/\S+?\.ipynb", form.stdout + form.stderr)))
+        found += [f"{name}: not formatted; run `make export`" for name in names]
+        found += [] if names else (form.stdout + form.stderr).strip().splitlines()[-3:]
     lint = ruff("check", LIBRARY, "--select", RULES, "--output-format", "json", root=root)
     if lint.returncode not in (0, 1):
         return found + lint.stderr.strip().splitlines()

@@ -16,7 +16,10 @@ def test_widgets_of_the_view_chapter(lab, open_notebook):
         assert browser.slide(label), (
             f"slice_browser: the {label} slider leaves the picture as it was"
         )
-    assert browser.choose_another("view"), "slice_browser: another view shows the same picture"
+    for label in ("view", "volume"):
+        assert browser.choose_another(label), (
+            f"slice_browser: another {label} shows the same picture"
+        )
 
     overlay = notebook.widget("overlay_slider")
     for label in ("slice", "opacity"):

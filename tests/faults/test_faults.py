@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from book import ROOT, read
 from export_tests import test_file as exported_tests
+from rules import late_imports, machine_words, undocumented
 from run_notebook import run
 
 PROSE = (
@@ -22,7 +23,7 @@ ALPHA = [
     "#| default_exp alpha",
     "#| export\nimport numpy as np",
     "import math",
-    '#| export\ndef double(x: np.ndarray) -> np.ndarray:\n    """Twice x."""\n    return 2 * np.asarray(x)',
+    '#| export\ndef double(x: float) -> float:\n    """Twice x."""\n    return 2 * np.asarray(x)',
     "double(math.pi)",
     "#| test\nfrom mr2ct.alpha import double\n\n\ndef test_double():\n    assert double(2) == 4",
 ]
@@ -159,7 +160,7 @@ def test_a_name_missing_in_the_library_is_seen(book):
 
 def test_an_unformatted_notebook_is_seen(book):
     edit(book, "02_beta", lambda cells: cells[-1].update(source="x=1"))
-    expect("check_lint.py", book, "nbs/02_beta.ipynb", "not formatted", "ruff format")
+    expect("check_lint.py", book, "nbs/02_beta.ipynb", "not formatted", "make export")
 
 
 # --- gate 3: sizes -----------------------------------------------------------------------------------------------
@@ -278,18 +279,36 @@ def test_flagged_cells_are_left_out(book):
     assert run(book / "nbs" / "02_beta.ipynb").passed
 
 
-# --- the house rule on imports -----------------------------------------------------------------------------------
+# --- the house rules ---------------------------------------------------------------------------------------------
 
 
 def test_an_import_from_a_later_chapter_is_seen(book):
-    sys.path.insert(0, str(ROOT / "tests"))
-    try:
-        from test_repo import late_imports
-    finally:
-        sys.path.remove(str(ROOT / "tests"))
     assert late_imports(book) == []
     edit(
         book, "01_alpha", lambda cells: cells[23].update(source="from mr2ct.beta import quadruple")
     )
     (found,) = late_imports(book)
     assert "01_alpha.ipynb, cell 23: imports mr2ct.beta of chapter 02" in found
+
+
+def test_a_function_without_docstring_or_hints_is_seen(book):
+    assert undocumented(book / "mr2ct" / "alpha.py") == []
+    edit(
+        book,
+        "01_alpha",
+        lambda cells: cells[24].update(source="#| export\ndef double(x):\n    return 2 * x"),
+    )
+    assert tool("export.py", book)[0] == 0
+    found = undocumented(book / "mr2ct" / "alpha.py")
+    assert [line.split("double: ")[1] for line in found] == [
+        "no docstring",
+        "no type hint for x, the result",
+    ]
+
+
+def test_a_path_of_one_machine_is_seen(book):
+    assert machine_words(book) == []
+    folder = "/" + "root/data"
+    edit(book, "02_beta", lambda cells: cells[-1].update(source=f'open("{folder}/mr.nii.gz")'))
+    (found,) = machine_words(book)
+    assert found.startswith("nbs/02_beta.ipynb: ") and found.endswith("/" + "root")

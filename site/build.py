@@ -1,0 +1,154 @@
+"""Build the web book: `python site/build.py [folder]`. Runs no notebook and asks the network for nothing.
+
+Gather the pages (chapters from nbs/, one page a module), let Sphinx turn them into HTML, check every link.
+The last line names the page to open.
+"""
+
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+from sphinx.cmd.build import build_main
+
+SITE = Path(__file__).resolve().parent
+sys.path.insert(0, str(SITE.parent / "tools"))
+
+from book import LIBRARY, ROOT, Chapter, chapters  # noqa: E402
+
+FOLDED = {"test": "Show the tests of this chapter"}
+
+
+def short_title(chapter: Chapter) -> str:
+    """What the sidebar shows: the number and the title up to its colon."""
+    title = re.search(r"^# (.+)$", chapter.cells[0].source, re.MULTILINE)
+    if title is None:
+        raise SystemExit(f"{chapter.path}: expected a first cell that starts with '# Title'")
+    words = title[1].split(":")[0].strip()
+    return words if chapter.number is None else f"{chapter.number:02d} {words}"
+
+
+def toctree(caption: str, entries: list[str]) -> str:
+    lines = "\n".join(entries)
+    return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```"
+
+
+def readable(chapter: Chapter) -> nbformat.NotebookNode:
+    """The notebook as a reader wants it: without `#|` lines, tests folded away, its module named."""
+    notebook = nbformat.read(chapter.path, as_version=4)
+    cells = []
+    for cell, known in zip(notebook.cells, chapter.cells, strict=True):
+        if known.kind == "code":
+            cell.source = known.code.strip("\n")
+            tags = {"test": ["hide-input"], "hide": ["remove-cell"]}
+            cell.metadata["tags"] = [tag for name in known.directives for tag in tags.get(name, [])]
+            if "test" in known.directives:
+                cell.metadata["mystnb"] = {"code_prompt_show": FOLDED["test"]}
+            if not cell.source and not cell.get("outputs"):
+                continue
+        cells.append(cell)
+    if chapter.module:
+        name = f"{LIBRARY}.{chapter.module}"
+        note = f"*Library:* this chapter writes the module {{py:mod}}`{name}`."
+        cells.insert(1, nbformat.v4.new_markdown_cell(note))
+    notebook.cells = cells
+    return notebook
+
+
+def module_page(chapter: Chapter) -> str:
+    name = f"{LIBRARY}.{chapter.module}"
+    heading = f"{name}\n{'=' * len(name)}\n\n"
+    return f"{heading}Taught in :doc:`/{chapter.path.stem}`.\n\n.. automodule:: {name}\n"
+
+
+def gather(pages: Path, root: Path = ROOT) -> None:
+    """Write the sources that Sphinx reads: index first, then the chapters by number, then the modules."""
+    book = chapters(root)
+    if not any(chapter.path.name == "index.ipynb" for chapter in book):
+        raise SystemExit(f"{root / 'nbs' / 'index.ipynb'}: expected the first page of the book")
+    (pages / "api").mkdir(parents=True)
+    numbered = [chapter for chapter in book if chapter.path.name != "index.ipynb"]
+    modules = [chapter for chapter in numbered if chapter.module]
+    for chapter in book:
+        notebook = readable(chapter)
+        if chapter not in numbered:
+            entries = [f"{short_title(c)} <{c.path.stem}>" for c in numbered]
+            trees = toctree("Chapters", entries) + "\n\n" + toctree("Library", ["api/index"])
+            notebook.cells.append(nbformat.v4.new_markdown_cell(trees))
+        nbformat.write(notebook, pages / chapter.path.name)
+    for chapter in modules:
+        (pages / "api" / f"{chapter.module}.rst").write_text(module_page(chapter))
+    lines = [f"- {{py:mod}}`{LIBRARY}.{c.module}`: {one_line(c)}" for c in modules]
+    tree = toctree("Modules", [c.module for c in modules])
+    text = "# Library\n\nOne module a chapter, in the order of the book.\n\n" + "\n".join(lines)
+    (pages / "api" / "index.md").write_text(f"{text}\n\n{tree}\n")
+
+
+def one_line(chapter: Chapter) -> str:
+    """The line after `>` under the title, which is also the module's docstring."""
+    quote = re.search(r"^> (.+)$", chapter.cells[0].source, re.MULTILINE)
+    return quote[1] if quote else ""
+
+
+class Page(HTMLParser):
+    """Where one page links to, what it loads, and the anchors it offers."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.links, self.loads, self.anchors = [], [], {"", "top"}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        values = {name: value for name, value in attrs if value}
+        self.anchors |= {values[name] for name in ("id", "name") if name in values}
+        if tag == "a" and "href" in values:
+            self.links.append(values["href"])
+        elif tag != "a":
+            named = [values[name] for name in ("src", "href", "data", "poster") if name in values]
+            self.loads += [x for x in named if not x.startswith("data:")]
+
+
+def faults(html: Path) -> list[str]:
+    """One line for each link to nowhere, and for each thing that a page would load from outside."""
+    html = html.resolve()
+    written = [p for p in sorted(html.rglob("*.html")) if "_static" not in p.parts]
+    pages = {path: Page(path) for path in written}
+    found = []
+    for path, page in pages.items():
+        name = path.relative_to(html)
+        for link in page.links + page.loads:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                if link in page.loads:
+                    found.append(f"{name}: loads {link} from the network")
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not target.is_file():
+                found.append(f"{name}: {link} leads to no file")
+            elif target in pages and unquote(parts.fragment) not in pages[target].anchors:
+                found.append(f"{name}: {link} leads to no anchor")
+    for path in sorted(html.rglob("*.css")):
+        style = path.read_text(encoding="utf-8")
+        for link in re.findall(r"(?:url\(|@import\s)\s*['\"]?((?:https?:)?//[^'\")\s]+)", style):
+            found.append(f"{path.relative_to(html)}: loads {link} from the network")
+    return sorted(set(found))
+
+
+def build(out: Path, root: Path = ROOT) -> Path:
+    """Build the book into `out`, which is emptied first. Returns the page to open."""
+    shutil.rmtree(out, ignore_errors=True)
+    pages, html = out / "pages", out / "html"
+    gather(pages, root)
+    options = ["-b", "html", "-q", "-c", SITE, "-d", out / "doctrees", pages, html]
+    if code := build_main([str(option) for option in options]):
+        raise SystemExit(code)
+    if wrong := faults(html):
+        raise SystemExit("\n".join([*wrong, f"{len(wrong)} broken links in the web book"]))
+    return html / "index.html"
+
+
+if __name__ == "__main__":
+    print(build(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else SITE / "_build"))

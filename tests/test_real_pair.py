@@ -1,0 +1,34 @@
+"""The real pair (one object on MR and CT) goes through the benchmark and the command line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+MR2CT = Path(sys.executable).parent / "mr2ct"
+
+
+def mr2ct(*words: object) -> str:
+    done = subprocess.run([MR2CT, *map(str, words)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def test_benchmark_and_synthesis_of_the_real_pair(data_dir: Path, tmp_path: Path):
+    data, out = data_dir / "mri_dir_porcine" / "registered", tmp_path / "study"
+    said = mr2ct("bench", "--data", data, "--profile", "smoke", "--out", out, "--accelerator", "cpu")
+    for sentence in ("one object", "gap"):
+        assert sentence in said.lower() and sentence in (out / "report.html").read_text().lower()
+    scores = pd.read_csv(out / "cases.csv")
+    assert set(scores.method) >= {"bulk_water", "bulk_3", "bulk_4", "unet"} and (scores.mae > 20).all()
+
+    mr_file, sct_file = data / "porcine" / "mr_t2.nii.gz", tmp_path / "sct.nii.gz"
+    mr2ct("synthesize", "--run", out / "runs" / "unet-seed0", mr_file, sct_file)
+    mr, sct = nib.load(mr_file), nib.load(sct_file)
+    assert sct.shape == mr.shape and sct.get_data_dtype() == np.int16
+    assert np.array_equal(sct.affine, mr.affine) and sct.header.get_zooms() == mr.header.get_zooms()
+    assert np.asarray(sct.dataobj).min() >= -1024 and np.asarray(sct.dataobj).max() <= 3000
+    assert not list(data.glob(".mr2ct*"))  # nothing is written beside the user's data
