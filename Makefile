@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workbook test lab check export notebooks gates
+.PHONY: help setup workbook test lab check export notebooks site gates
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ workbook: setup ## the main job: train, score and compare every method; the last
 test: setup gates ## every test: the gates, then pytest (its closing line comes last)
 	@$(BIN)/pytest
 
+record: ## keep the small text of the workbook's study in results/ladder_laptop, which chapters read
+	@mkdir -p results/ladder_laptop
+	@cp workbook/config.json workbook/environment.json workbook/*.csv results/ladder_laptop/
+
 lab: setup ## JupyterLab on the book
 	@$(BIN)/jupyter lab nbs
 
@@ -46,3 +50,10 @@ notebooks: setup ## run every notebook, store its text and its `#| figure` pictu
 	@$(BIN)/python tools/execute.py nbs/*.ipynb
 	@$(BIN)/ruff format --quiet nbs
 	@$(BIN)/python tools/export.py
+
+site: $(VENV)/.site ## the web book, offline, without running a notebook; the last line names its first page
+	@$(BIN)/python site/make_book.py
+
+$(VENV)/.site: $(INSTALLED)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[site]'
+	@touch $@

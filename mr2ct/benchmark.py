@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['LADDER', 'REFERENCE', 'STYLE', 'bootstrap_interval', 'bootstrap_ratio', 'holm', 'paired_p', 'Entry', 'build',
            'load_run', 'make_phantoms', 'train', 'score_case', 'run_method', 'bench', 'leaderboard', 'report_picture',
-           'summary', 'write_report']
+           'readable', 'summary', 'write_report']
 
-# %% ../nbs/50_benchmark.ipynb #57d8a6bd
+# %% ../nbs/50_benchmark.ipynb #dcc6bab3
 import base64
 import html
 import json
@@ -46,7 +46,7 @@ from mr2ct.training import (
 from .unet import RegressionUNet
 from .volumes import BadInput, load, read_case, save, spacing_mm, to_array, write_case
 
-# %% ../nbs/50_benchmark.ipynb #64b55415
+# %% ../nbs/50_benchmark.ipynb #60bdc027
 def bootstrap_interval(
     values: np.ndarray, draws: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
@@ -81,7 +81,7 @@ def bootstrap_ratio(
     low, high = np.percentile(top / bottom, (2.5, 97.5))
     return float(low), float(high)
 
-# %% ../nbs/50_benchmark.ipynb #75dc45c2
+# %% ../nbs/50_benchmark.ipynb #72cd67b9
 def holm(p: Sequence[float]) -> np.ndarray:
     """Holm's step-down correction; NaN stay NaN and do not count as tests.
 
@@ -105,7 +105,7 @@ def paired_p(values: np.ndarray, reference: np.ndarray) -> float:
         return math.nan
     return float(wilcoxon(differences).pvalue)
 
-# %% ../nbs/50_benchmark.ipynb #3c0c77d9
+# %% ../nbs/50_benchmark.ipynb #13a3ff42
 @dataclass(frozen=True)
 class Entry:
     """A rung of the ladder.
@@ -139,7 +139,7 @@ LADDER: dict[str, Entry] = {
 }
 REFERENCE = "bulk_3"
 
-# %% ../nbs/50_benchmark.ipynb #28b5a743
+# %% ../nbs/50_benchmark.ipynb #ec23c075
 def build(name: str, channels: int, profile: Profile, seed: int = 0) -> Method:
     """A fresh method of the ladder; the same seed draws the same weights.
 
@@ -178,7 +178,7 @@ def load_run(run_dir: str | Path) -> tuple[Method, dict[str, Any]]:
         load_weights(method, run_dir)
     return method.eval(), config
 
-# %% ../nbs/50_benchmark.ipynb #bbb4caa2
+# %% ../nbs/50_benchmark.ipynb #0340dd3a
 def make_phantoms(
     folder: str | Path,
     cases: Sequence[int],
@@ -213,7 +213,7 @@ def make_phantoms(
     write_cases(pd.DataFrame(rows), folder)
     return folder
 
-# %% ../nbs/50_benchmark.ipynb #a66cea0d
+# %% ../nbs/50_benchmark.ipynb #56577811
 def train(
     name: str,
     table: pd.DataFrame,
@@ -252,7 +252,7 @@ def train(
     config = json.loads(json.dumps(config))  # tuples become lists, as they will be read back
     return fit(method, batches, profile.steps, run_dir, fabric, resume, config, progress=progress)
 
-# %% ../nbs/50_benchmark.ipynb #0267106f
+# %% ../nbs/50_benchmark.ipynb #fde87905
 def score_case(
     method: Method, row: pd.Series, channels: list[str]
 ) -> tuple[dict[str, float], nib.Nifti1Image]:
@@ -267,7 +267,7 @@ def score_case(
     values = score(to_array(sct)[part], to_array(case.truth)[part], case.body()[part])
     return values, sct
 
-# %% ../nbs/50_benchmark.ipynb #ce1d08b5
+# %% ../nbs/50_benchmark.ipynb #42dcbd9a
 def run_method(
     name: str,
     table: pd.DataFrame,
@@ -307,7 +307,7 @@ def run_method(
     }
     return rows, cost
 
-# %% ../nbs/50_benchmark.ipynb #19321dd4
+# %% ../nbs/50_benchmark.ipynb #c72c6806
 def bench(
     profile: str | Profile,
     out: str | Path,
@@ -367,7 +367,7 @@ def bench(
     fabric.barrier()
     return out / "report.html"
 
-# %% ../nbs/50_benchmark.ipynb #f2df2d1d
+# %% ../nbs/50_benchmark.ipynb #37b72a99
 def _run_all(
     table: pd.DataFrame,
     profile: Profile,
@@ -381,12 +381,10 @@ def _run_all(
     files = (out / "cases.csv", out / "cost.csv")
     rows, costs = (pd.read_csv(f).to_dict("records") if f.exists() else [] for f in files)
     done = {(r["method"], r["seed"]) for r in rows} & {(c["method"], c["seed"]) for c in costs}
-    plan = [(name, seed) for seed in seeds for name in methods]
-    for i, (name, seed) in enumerate(plan):
-        if (name, seed) in done:
-            continue
+    plan = [(name, seed) for seed in seeds for name in methods if (name, seed) not in done]
+    for i, (name, seed) in enumerate(plan, 1):
         if progress and fabric.is_global_zero:
-            print(f"[{i + 1}/{len(plan)}] {name}, seed {seed}: {LADDER[name].says}", flush=True)
+            print(f"[{i}/{len(plan)}] {name}, seed {seed}: {LADDER[name].says}", flush=True)
         new, cost = run_method(name, table, profile, out, seed, fabric, progress)
         rows = [r for r in rows if (r["method"], r["seed"]) != (name, seed)] + new
         costs = [c for c in costs if (c["method"], c["seed"]) != (name, seed)] + [cost]
@@ -407,14 +405,12 @@ def _open_study(out: Path, config: dict[str, Any]) -> None:
         old = json.loads(path.read_text())
         for key in config:
             if old.get(key) != config[key]:
-                raise BadInput(
-                    f"{path}: expected a study with {key} = {config[key]}, got {old.get(key)}; use another --out"
-                )
+                raise BadInput(f"{path}: expected {key} = {config[key]}, got {old.get(key)}")
     out.mkdir(parents=True, exist_ok=True)
     write_text(path, json.dumps(config, indent=2) + "\n")
     write_text(out / "environment.json", json.dumps(environment(), indent=2) + "\n")
 
-# %% ../nbs/50_benchmark.ipynb #ef4a58c9
+# %% ../nbs/50_benchmark.ipynb #6fc7bf2c
 def leaderboard(
     folder: str | Path, reference: str = REFERENCE, metric: str = "mae"
 ) -> pd.DataFrame:
@@ -471,7 +467,7 @@ def _leader_row(
         "cases": own[metric].notna().sum(),
     }
 
-# %% ../nbs/50_benchmark.ipynb #25f1e3ad
+# %% ../nbs/50_benchmark.ipynb #abe4d0c5
 def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     """One slice of the first test case: MR, true CT, then each method's synthetic CT above its error."""
     out, row = Path(out), table[table.split == "test"].iloc[0]
@@ -493,13 +489,13 @@ def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
         ax.axis("off")
     axes[0, 0].imshow(mr, cmap="gray", vmax=np.percentile(mr, 99.7), aspect=aspect)
     axes[0, 0].set_title(f"{case.id}, slice {index}: MR")
-    gray = axes[1, 0].imshow(truth[index], cmap="gray", vmin=-300, vmax=900, aspect=aspect)
+    gray = axes[1, 0].imshow(truth[index], cmap="gray", vmin=-250, vmax=750, aspect=aspect)
     axes[1, 0].set_title("true CT" if "ct_true" in case.extras else "CT")
     for i, name in enumerate(names, 1):
         up, down = axes[2 * (i // columns), i % columns], axes[2 * (i // columns) + 1, i % columns]
         sct = to_array(load(_example(out, name)))
         error = np.where(body, sct - truth, 0)
-        up.imshow(sct[index], cmap="gray", vmin=-300, vmax=900, aspect=aspect)
+        up.imshow(sct[index], cmap="gray", vmin=-250, vmax=750, aspect=aspect)
         up.set_title(name)
         signed = down.imshow(error[index], cmap="RdBu_r", vmin=-600, vmax=600, aspect=aspect)
         down.set_title(
@@ -509,37 +505,50 @@ def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     fig.colorbar(signed, ax=axes, label="sCT − CT, HU", shrink=0.5, location="right", pad=0.01)
     return fig
 
-# %% ../nbs/50_benchmark.ipynb #bd79e0b9
+# %% ../nbs/50_benchmark.ipynb #db754ba1
+def readable(board: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """A leaderboard for people: numbers with their intervals as text, best method first."""
+
+    def interval(row: pd.Series, names: tuple[str, str, str], form: str) -> str:
+        middle, low, high = (row[n] for n in names)
+        return f"{middle:{form}}" + ("" if math.isnan(low) else f" [{low:{form}}, {high:{form}}]")
+
+    rows = {
+        name: {
+            "MAE, HU [95 %]": interval(r, ("mae", "low", "high"), ".1f"),
+            f"ratio to {reference} [95 %]": interval(
+                r, ("ratio", "ratio_low", "ratio_high"), ".2f"
+            ),
+            "p": "–" if math.isnan(r.p) else f"{r.p:.3f}",
+            **{f"{t} MAE": f"{r[f'mae_{t}']:.0f}" for t in ("air", "soft", "bone")},
+            "PSNR, dB": f"{r.psnr:.1f}",
+            "SSIM": f"{r.ssim:.3f}",
+            "cases": f"{r.cases:.0f}",
+        }
+        for name, r in board.iterrows()
+    }
+    return pd.DataFrame(rows).T
+
+
 def summary(out: str | Path, note: str = "") -> str:
-    """The leaderboard as text: MAE with its interval, the ratio to the reference, p, and the tissues."""
-    lines = [note] if note else []
+    """What a study says, as text: how it was split, then the leaderboard."""
     reference = _reference(out)
-    board = leaderboard(out, reference)
-    lines.append(
-        f"{'method':<12}{'MAE, HU [95 % interval]':<28}{'ratio to ' + reference:<26}{'p':<9}air   soft   bone   SSIM"
+    table = readable(leaderboard(out, reference), reference).to_string(justify="right")
+    few = pd.read_csv(Path(out) / "cases.csv").case.nunique() < 2
+    return "\n".join(
+        [
+            *([note] if note else []),
+            table,
+            *(["One test case: no interval, no test."] if few else []),
+        ]
     )
-    for name, r in board.iterrows():
-        interval = (
-            f"{r.mae:6.1f} [{r.low:5.1f}, {r.high:5.1f}]"
-            if r.cases > 1
-            else f"{r.mae:6.1f} [one case]"
-        )
-        ratio = (
-            f"{r.ratio:.2f} [{r.ratio_low:.2f}, {r.ratio_high:.2f}]"
-            if r.cases > 1
-            else f"{r.ratio:.2f}"
-        )
-        p = "" if math.isnan(r.p) else f"{r.p:.3f}"
-        tissues = f"{r.mae_air:5.0f} {r.mae_soft:5.0f} {r.mae_bone:6.0f}  {r.ssim:6.3f}"
-        lines.append(f"{name:<12}{interval:<28}{ratio:<26}{p:<8}{tissues}")
-    return "\n".join(lines)
 
 
 def _reference(out: str | Path) -> str:
     methods = list(pd.read_csv(Path(out) / "cases.csv").method.unique())
     return REFERENCE if REFERENCE in methods else methods[0]
 
-# %% ../nbs/50_benchmark.ipynb #e40e3eb5
+# %% ../nbs/50_benchmark.ipynb #e214230a
 def _example(out: Path, name: str) -> Path:
     """The synthetic CT kept for the report by the first seed of a method."""
     return next(iter(sorted((out / "runs").glob(f"{name}-seed*/example.nii.gz"))), out / "none")
@@ -566,16 +575,17 @@ def write_report(out: str | Path, table: pd.DataFrame) -> Path:
         .mean()
         .drop(columns="seed")
         .round(2)
+        .rename_axis(None)
     )
     parts = [
         f"<h1>mr2ct benchmark: {html.escape(config['profile']['name'])}</h1><p>{html.escape(note)}</p>",
         f"<p>Same cases, same scores, {config['profile']['samples']} training samples for each method that trains; "
         f"scored inside the body, on the CT without misalignment where it is known. Intervals: 95 %, bootstrap over cases. "
         f"p: paired Wilcoxon against {reference}, Holm-corrected.</p>",
-        "<h2>Leaderboard</h2>"
-        + board.to_html(float_format=lambda v: f"{v:.3g}", na_rep="–", border=0),
-        f'<h2>One case</h2><img src="data:image/png;base64,{picture}" alt="MR, CT and each method">',
-        "<h2>What it cost</h2>" + cost.to_html(float_format=lambda v: f"{v:g}", border=0),
+        "<h2>Leaderboard</h2>" + readable(board, reference).to_html(border=0),
+        f'<h2>One case</h2><p>Above each synthetic CT, below its error: red too bright, blue too dark.</p><img src="data:image/png;base64,{picture}" alt="MR, CT and each method">',
+        "<h2>What it cost</h2>"
+        + cost.to_html(border=0, formatters=dict.fromkeys(cost, "{:,.6g}".format)),
         "<h2>How it was run</h2><pre>" + html.escape(json.dumps(config, indent=1)) + "</pre>",
         "<pre>" + html.escape((out / "environment.json").read_text()) + "</pre>",
     ]

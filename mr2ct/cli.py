@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['app', 'Devices', 'Nodes', 'Precision', 'Accelerator', 'main', 'phantom', 'train', 'synthesize', 'score', 'bench']
 
-# %% ../nbs/90_command_line.ipynb #7aabe4a5
+# %% ../nbs/90_command_line.ipynb #6415cc61
 import os
 import sys
 from dataclasses import replace
@@ -17,7 +17,7 @@ import typer
 # Everything that imports torch is imported inside the commands: `mr2ct --help` should not take seconds.
 from .volumes import BadInput
 
-# %% ../nbs/90_command_line.ipynb #113bc6b7
+# %% ../nbs/90_command_line.ipynb #1f6d9d2d
 app = typer.Typer(
     help="Make a CT from an MR image, and measure how well.",
     no_args_is_help=True,
@@ -44,6 +44,15 @@ def main() -> None:
         sys.exit(130)
 
 
+def _mask(path: Path) -> "nib.Nifti1Image":  # noqa: F821
+    from mr2ct.volumes import load, to_array
+
+    image = load(path)
+    if not (to_array(image) > 0).any():
+        raise BadInput(f"{path}: expected some voxels above 0, got an empty mask")
+    return image
+
+
 def _profile(name: str, samples: int | None = None) -> "Profile":  # noqa: F821
     from mr2ct.training import PROFILES
 
@@ -51,7 +60,7 @@ def _profile(name: str, samples: int | None = None) -> "Profile":  # noqa: F821
         raise BadInput(f"--profile: expected one of {', '.join(PROFILES)}, got {name!r}")
     return replace(PROFILES[name], samples=samples or PROFILES[name].samples)
 
-# %% ../nbs/90_command_line.ipynb #3ad10dbb
+# %% ../nbs/90_command_line.ipynb #d4ee4629
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write the cases to.")],
@@ -73,7 +82,7 @@ def phantom(
     make_phantoms(out, split, shape, seed, rigid_mm, deform_mm)
     print(out)
 
-# %% ../nbs/90_command_line.ipynb #47eef518
+# %% ../nbs/90_command_line.ipynb #a15c0a7b
 @app.command()
 def train(
     data: Annotated[Path, typer.Option(help="Folder of cases.")],
@@ -101,7 +110,7 @@ def train(
     train_method(method, table, size, out, seed, fabric, resume, progress=True)
     fabric.print(out)
 
-# %% ../nbs/90_command_line.ipynb #311fbbd8
+# %% ../nbs/90_command_line.ipynb #10ef5727
 @app.command()
 def synthesize(
     run: Annotated[Path, typer.Option(help="Run folder of `mr2ct train` or `mr2ct bench`.")],
@@ -119,32 +128,32 @@ def synthesize(
     """Turn an MR into a synthetic CT: int16 HU on the MR's own grid."""
     from mr2ct.benchmark import load_run
     from mr2ct.training import synthesize as synthesize_case
-    from mr2ct.volumes import Case, check_same_grid, load, read_case, save
+    from mr2ct.volumes import Case, check_same_grid, check_target, load, read_case, save
 
     *sources, out = paths
     if not sources:
         raise BadInput(
             f"{out}: expected MR files or a case folder, then the output file, got one path"
         )
+    check_target(out)
     method, config = load_run(run)
     channels = config["channels"]
     if len(sources) == 1 and sources[0].is_dir():
         case = read_case(sources[0], extras=())
+        images = {str(sources[0]): next(iter(case.mr.values()))}
     elif len(sources) != len(channels):
         raise BadInput(
             f"{run}: expected {len(channels)} MR file(s) ({', '.join(channels)}), got {len(sources)}"
         )
     else:
-        case = Case(sources[0].name, {c: load(p) for c, p in zip(channels, sources, strict=True)})
+        images = {str(p): load(p) for p in sources}
+        case = Case(sources[0].name, dict(zip(channels, images.values(), strict=True)))
     if mask is not None:
-        case.mask = load(mask)
-    check_same_grid(
-        {str(sources[0]): next(iter(case.mr.values()))}
-        | {f"{sources[0]} ({n})": v for n, v in case.named().items()}
-    )
+        images[str(mask)] = case.mask = _mask(mask)
+    check_same_grid(images)
     print(save(synthesize_case(method.to(device), case, channels, progress=True), out))
 
-# %% ../nbs/90_command_line.ipynb #3527fb48
+# %% ../nbs/90_command_line.ipynb #aa8fa075
 @app.command()
 def score(
     pred: Annotated[Path, typer.Argument(help="Synthetic CT, HU.")],
@@ -155,18 +164,19 @@ def score(
     from mr2ct.metrics import score as score_arrays
     from mr2ct.volumes import check_same_grid, load, to_array
 
-    images = {str(p): load(p) for p in (truth, pred, mask) if p is not None}
+    images = {str(p): load(p) for p in (truth, pred)} | ({str(mask): _mask(mask)} if mask else {})
     check_same_grid(images)
     arrays = [to_array(i) for i in images.values()]
-    if arrays[0].min() >= 0:
-        raise BadInput(f"{truth}: expected a CT in HU, got a minimum of {arrays[0].min():g}")
-    inside = arrays[2] > 0 if mask is not None else None
-    if inside is not None and not inside.any():
-        raise BadInput(f"{mask}: expected some voxels above 0, got an empty mask")
+    for path, array in zip((truth, pred), arrays, strict=False):
+        if array.min() >= 0:
+            raise BadInput(
+                f"{path}: expected a CT in HU, with air below 0, got a minimum of {array.min():g}"
+            )
+    inside = arrays[2] > 0 if mask else None
     for name, value in score_arrays(arrays[1], arrays[0], inside).items():
         print(f"{name:<12} {value:.4f}")
 
-# %% ../nbs/90_command_line.ipynb #b3a40cde
+# %% ../nbs/90_command_line.ipynb #53524502
 @app.command()
 def bench(
     out: Annotated[Path, typer.Option(help="Study folder.")],

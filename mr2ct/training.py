@@ -7,7 +7,7 @@ __all__ = ['KEPT', 'LOG_EVERY', 'PROFILES', 'Method', 'write_text', 'environment
            'load_checkpoint', 'save_weights', 'load_weights', 'BatchSource', 'start_fabric', 'step_seed', 'unwrap',
            'fit', 'synthesize', 'Profile']
 
-# %% ../nbs/07_training.ipynb #22a55b62
+# %% ../nbs/07_training.ipynb #268a377a
 import contextlib
 import json
 import os
@@ -36,7 +36,7 @@ from tqdm.auto import tqdm
 
 from .volumes import BadInput, Case, to_image, unit_to_hu
 
-# %% ../nbs/07_training.ipynb #5259c0d9
+# %% ../nbs/07_training.ipynb #e97d4393
 class Method(nn.Module):
     """The one interface that `fit`, `synthesize` and the benchmark know.
 
@@ -71,7 +71,7 @@ class Method(nn.Module):
         """A whole case to (D, H, W) HU, for methods that see more than slices; None: use `translate`."""
         return None
 
-# %% ../nbs/07_training.ipynb #e51b2a35
+# %% ../nbs/07_training.ipynb #4ceee970
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: under a temporary name, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -96,7 +96,7 @@ def environment() -> dict[str, Any]:
         **{p: version(p) for p in packages},
     }
 
-# %% ../nbs/07_training.ipynb #5d494582
+# %% ../nbs/07_training.ipynb #7b16b862
 @dataclass
 class Cost:
     """What a block of work took: wall time in seconds, peak memory of the process in MB."""
@@ -133,7 +133,7 @@ def measured(every_s: float = 0.02) -> Iterator[Cost]:
         if torch.cuda.is_available():
             cost.peak_mb = torch.cuda.max_memory_allocated() / 2**20
 
-# %% ../nbs/07_training.ipynb #11a6a464
+# %% ../nbs/07_training.ipynb #769fa16d
 KEPT = 2  # checkpoints; the older one is there for the day the newest cannot be read
 
 
@@ -158,7 +158,7 @@ def load_checkpoint(run_dir: Path) -> dict[str, Any] | None:
             print(f"{path}: cannot be read ({type(error).__name__}); trying the one before")
     return None
 
-# %% ../nbs/07_training.ipynb #191965eb
+# %% ../nbs/07_training.ipynb #a32e7d2b
 def save_weights(method: Method, run_dir: Path, step: int) -> None:
     """Write `weights.safetensors`, the finished network, with its step in the header."""
     temporary = run_dir / f".weights.{os.getpid()}"
@@ -202,7 +202,7 @@ def load_weights(method: Method, run_dir: str | Path) -> int:
     method.load_state_dict(weights)
     return step
 
-# %% ../nbs/07_training.ipynb #495c8a65
+# %% ../nbs/07_training.ipynb #e540a9ee
 class BatchSource(Protocol):
     """Anything whose batch k is a pure function of (seed, k); `datasets.Batches` is one."""
 
@@ -253,7 +253,7 @@ def unwrap(method: Method) -> None:
         if is_wrapped(child):
             setattr(method, name, child.module)
 
-# %% ../nbs/07_training.ipynb #e80af846
+# %% ../nbs/07_training.ipynb #e824a4c5
 def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any] | None:
     """Check that the folder is new or holds the same run; returns the checkpoint to go on from."""
     path = run_dir / "config.json"
@@ -272,7 +272,7 @@ def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any
     write_text(path, json.dumps(config, indent=2) + "\n")
     return load_checkpoint(run_dir) if resume else None
 
-# %% ../nbs/07_training.ipynb #c66527c1
+# %% ../nbs/07_training.ipynb #68a61b37
 class _Log:
     """The log of a run: means over the steps between two rows; holds no clock, so that a repeat is identical."""
 
@@ -305,7 +305,7 @@ class _Log:
             pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g", lineterminator="\n"),
         )
 
-# %% ../nbs/07_training.ipynb #3ef4b05d
+# %% ../nbs/07_training.ipynb #8a609bc2
 def fit(
     method: Method,
     batches: BatchSource,
@@ -359,7 +359,7 @@ def fit(
     fabric.barrier()
     return method.eval()
 
-# %% ../nbs/07_training.ipynb #17ed6440
+# %% ../nbs/07_training.ipynb #ec6806b8
 LOG_EVERY = 10
 
 
@@ -401,7 +401,7 @@ def _train(
             if fabric.is_global_zero and (done % save_every == 0 or last):
                 _keep(method, stateful, log, done, before + cost)
 
-# %% ../nbs/07_training.ipynb #da7318c3
+# %% ../nbs/07_training.ipynb #d6911ec4
 def _to_device(batch: dict[str, Any], fabric: Fabric) -> dict[str, Any]:
     return {k: fabric.to_device(v) if torch.is_tensor(v) else v for k, v in batch.items()}
 
@@ -418,7 +418,7 @@ def _keep(method: Method, stateful: dict[str, Any], log: _Log, step: int, cost: 
         run_dir / "environment.json", json.dumps(environment() | asdict(cost), indent=2) + "\n"
     )
 
-# %% ../nbs/07_training.ipynb #e7b5998b
+# %% ../nbs/07_training.ipynb #a0901e15
 @torch.inference_mode()
 def synthesize(
     method: Method,
@@ -461,7 +461,7 @@ def synthesize(
         hu = unit_to_hu(out).numpy()
     return to_image(np.round(hu).astype(np.int16), first)
 
-# %% ../nbs/07_training.ipynb #b326e64c
+# %% ../nbs/07_training.ipynb #3e064e93
 @dataclass(frozen=True)
 class Profile:
     """How large a piece of work is; the budget is training samples seen, equal for every method.
@@ -492,9 +492,9 @@ class Profile:
 PROFILES = {
     p.name: p
     for p in (
-        Profile("smoke", (3, 1, 3), (12, 64, 64), samples=96, batch_size=4, crop=48, width=8),
+        Profile("smoke", (3, 1, 3), (12, 64, 64), samples=240, batch_size=4, crop=48, width=8),
         Profile(
-            "laptop", (16, 2, 10), (32, 128, 128), samples=2400, batch_size=4, crop=64, width=16
+            "laptop", (16, 2, 10), (32, 128, 128), samples=4800, batch_size=4, crop=64, width=16
         ),
         Profile(
             "full",

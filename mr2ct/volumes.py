@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['HU_MIN', 'HU_MAX', 'BadInput', 'to_array', 'to_image', 'shape_of', 'spacing_mm', 'make_image', 'same_grid',
-           'check_same_grid', 'crop_slices', 'load', 'save', 'hu_to_unit', 'unit_to_hu', 'body_mask', 'scale_mr',
-           'Case', 'write_case', 'read_case']
+           'check_same_grid', 'crop_slices', 'load', 'check_target', 'save', 'hu_to_unit', 'unit_to_hu', 'body_mask',
+           'scale_mr', 'Case', 'write_case', 'read_case']
 
-# %% ../nbs/01_volumes.ipynb #86d14a83
+# %% ../nbs/01_volumes.ipynb #be8e3ede
 import os
 import shutil
 import tempfile
@@ -28,7 +28,7 @@ from nibabel.orientations import (
 from scipy import ndimage
 from skimage.filters import threshold_li
 
-# %% ../nbs/01_volumes.ipynb #fc405301
+# %% ../nbs/01_volumes.ipynb #d35d267c
 HU_MIN, HU_MAX = -1024.0, 3000.0
 _BOOK_AXES = axcodes2ornt("LPS")  # nibabel's (x, y, z) order; transposed it is the book's (D, H, W)
 
@@ -42,7 +42,7 @@ def _to_book(data: np.ndarray, affine: np.ndarray) -> np.ndarray:
     turned = apply_orientation(data, ornt_transform(io_orientation(affine), _BOOK_AXES))
     return turned.swapaxes(0, 2)
 
-# %% ../nbs/01_volumes.ipynb #ee1fa8c4
+# %% ../nbs/01_volumes.ipynb #2a46b46c
 def to_array(image: nib.Nifti1Image, dtype: np.dtype | type = np.float32) -> np.ndarray:
     """The voxels of a volume as a contiguous (D, H, W) array, whatever the file's own axes.
 
@@ -97,7 +97,7 @@ def spacing_mm(image: nib.Nifti1Image) -> tuple[float, float, float]:
     }
     return float(sizes[2]), float(sizes[1]), float(sizes[0])
 
-# %% ../nbs/01_volumes.ipynb #229c1f57
+# %% ../nbs/01_volumes.ipynb #832291fc
 def make_image(
     array: np.ndarray,
     spacing_mm: Sequence[float],
@@ -152,7 +152,7 @@ def crop_slices(image: nib.Nifti1Image, start: int, stop: int) -> nib.Nifti1Imag
     turned = image.as_reoriented(ornt_transform(io_orientation(image.affine), _BOOK_AXES))
     return turned.slicer[:, :, start:stop]
 
-# %% ../nbs/01_volumes.ipynb #fa9474a4
+# %% ../nbs/01_volumes.ipynb #7cb06ff7
 _ENDINGS = (".nii", ".nii.gz")
 
 
@@ -206,9 +206,9 @@ def _checked(path: Path, image: nib.Nifti1Image, components: int) -> nib.Nifti1I
         raise BadInput(f"{path}: expected finite values, got {count} NaN or infinite voxels")
     return image
 
-# %% ../nbs/01_volumes.ipynb #f9948f41
-def save(image: nib.Nifti1Image, path: str | Path) -> Path:
-    """Write a NIfTI file under a temporary name, then rename it: the target is always whole.
+# %% ../nbs/01_volumes.ipynb #d09634fe
+def check_target(path: str | Path) -> Path:
+    """A path that `save` can write to; worth asking before hours of work.
 
     Raises:
         BadInput: a name that does not end in .nii or .nii.gz, or a folder that does not exist.
@@ -218,6 +218,16 @@ def save(image: nib.Nifti1Image, path: str | Path) -> Path:
         raise BadInput(f"{path}: expected a name ending in .nii or .nii.gz, got '{path.suffix}'")
     if not path.parent.is_dir():
         raise BadInput(f"{path}: expected an existing folder {path.parent}, found none")
+    return path
+
+
+def save(image: nib.Nifti1Image, path: str | Path) -> Path:
+    """Write a NIfTI file under a temporary name, then rename it: the target is always whole.
+
+    Raises:
+        BadInput: see `check_target`.
+    """
+    path = check_target(path)
     ending = ".nii.gz" if path.name.lower().endswith(".gz") else ".nii"
     temporary = path.with_name(f".{path.name.split('.')[0]}.{os.getpid()}{ending}")
     try:
@@ -227,7 +237,7 @@ def save(image: nib.Nifti1Image, path: str | Path) -> Path:
         temporary.unlink(missing_ok=True)
     return path
 
-# %% ../nbs/01_volumes.ipynb #c83f5b16
+# %% ../nbs/01_volumes.ipynb #18f3dae9
 def hu_to_unit(hu: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
     """Hounsfield units, clipped to [-1024, 3000], mapped linearly to [-1, 1]; any shape, NumPy or torch."""
     return (hu.clip(HU_MIN, HU_MAX) - HU_MIN) * (2 / (HU_MAX - HU_MIN)) - 1
@@ -237,7 +247,7 @@ def unit_to_hu(unit: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
     """Unit intensity, clipped to [-1, 1], mapped to [-1024, 3000] HU: the inverse of `hu_to_unit`."""
     return (unit.clip(-1, 1) + 1) * ((HU_MAX - HU_MIN) / 2) + HU_MIN
 
-# %% ../nbs/01_volumes.ipynb #3440e417
+# %% ../nbs/01_volumes.ipynb #7281e89e
 def body_mask(mr: np.ndarray) -> np.ndarray:
     """The patient's outline in an MR volume.
 
@@ -291,7 +301,7 @@ def scale_mr(mr: np.ndarray, mask: np.ndarray) -> np.ndarray:
         )
     return ((mr - low) * (2 / (high - low)) - 1).clip(-1, 1).astype(np.float32)
 
-# %% ../nbs/01_volumes.ipynb #63e0020b
+# %% ../nbs/01_volumes.ipynb #ce68cbbc
 @dataclass
 class Case:
     """Volumes of one patient on one grid.
@@ -343,7 +353,7 @@ class Case:
         files |= {n: i for n, i in (("ct", self.ct), ("mask", self.mask)) if i is not None}
         return files | self.extras
 
-# %% ../nbs/01_volumes.ipynb #2e3a0553
+# %% ../nbs/01_volumes.ipynb #e5427b4d
 _VECTORS = {"displacement_mm"}
 
 

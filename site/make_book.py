@@ -1,9 +1,10 @@
-"""Build the web book: `python site/build.py [folder]`. Runs no notebook and asks the network for nothing.
+"""Build the web book: `python site/make_book.py [folder]`. Runs no notebook and asks the network for nothing.
 
 Gather the pages (chapters from nbs/, one page a module), let Sphinx turn them into HTML, check every link.
 The last line names the page to open.
 """
 
+import importlib
 import re
 import shutil
 import sys
@@ -13,13 +14,14 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 from sphinx.cmd.build import build_main
+from sphinx.pycode import ModuleAnalyzer
 
 SITE = Path(__file__).resolve().parent
 sys.path.insert(0, str(SITE.parent / "tools"))
 
 from book import LIBRARY, ROOT, Chapter, chapters  # noqa: E402
 
-FOLDED = {"test": "Show the tests of this chapter"}
+TAGS = {"test": "hide-input", "hide": "remove-cell"}  # what MyST-NB calls these `#|` lines
 
 
 def short_title(chapter: Chapter) -> str:
@@ -43,10 +45,10 @@ def readable(chapter: Chapter) -> nbformat.NotebookNode:
     for cell, known in zip(notebook.cells, chapter.cells, strict=True):
         if known.kind == "code":
             cell.source = known.code.strip("\n")
-            tags = {"test": ["hide-input"], "hide": ["remove-cell"]}
-            cell.metadata["tags"] = [tag for name in known.directives for tag in tags.get(name, [])]
+            cell.metadata["tags"] = [TAGS[name] for name in known.directives if name in TAGS]
             if "test" in known.directives:
-                cell.metadata["mystnb"] = {"code_prompt_show": FOLDED["test"]}
+                prompts = {"code_prompt_show": "Show tests", "code_prompt_hide": "Hide tests"}
+                cell.metadata["mystnb"] = prompts
             if not cell.source and not cell.get("outputs"):
                 continue
         cells.append(cell)
@@ -59,9 +61,18 @@ def readable(chapter: Chapter) -> nbformat.NotebookNode:
 
 
 def module_page(chapter: Chapter) -> str:
+    """One page of the library: what autodoc finds, then the constants without a `#:` line, which it passes over."""
     name = f"{LIBRARY}.{chapter.module}"
-    heading = f"{name}\n{'=' * len(name)}\n\n"
-    return f"{heading}Taught in :doc:`/{chapter.path.stem}`.\n\n.. automodule:: {name}\n"
+    module = importlib.import_module(name)
+    found = {constant for _, constant in ModuleAnalyzer.for_module(name).find_attr_docs()}
+    page = [name, "=" * len(name), "", f"Taught in :doc:`/{chapter.path.stem}`.", ""]
+    page += [f".. automodule:: {name}", "", f".. py:currentmodule:: {name}", ""]
+    for constant in module.__all__:
+        value = getattr(module, constant)
+        if not callable(value) and constant not in found:
+            page += [f".. py:data:: {constant}", f"   :type: {type(value).__name__}"]
+            page += [f"   :value: {value!r}"] * (len(repr(value)) < 200) + [""]
+    return "\n".join(page)
 
 
 def gather(pages: Path, root: Path = ROOT) -> None:
@@ -76,7 +87,9 @@ def gather(pages: Path, root: Path = ROOT) -> None:
         notebook = readable(chapter)
         if chapter not in numbered:
             entries = [f"{short_title(c)} <{c.path.stem}>" for c in numbered]
-            trees = toctree("Chapters", entries) + "\n\n" + toctree("Library", ["api/index"])
+            trees = (
+                toctree("Chapters", entries) + "\n\n" + toctree("Library", ["Modules <api/index>"])
+            )
             notebook.cells.append(nbformat.v4.new_markdown_cell(trees))
         nbformat.write(notebook, pages / chapter.path.name)
     for chapter in modules:
@@ -138,11 +151,12 @@ def faults(html: Path) -> list[str]:
 
 
 def build(out: Path, root: Path = ROOT) -> Path:
-    """Build the book into `out`, which is emptied first. Returns the page to open."""
-    shutil.rmtree(out, ignore_errors=True)
-    pages, html = out / "pages", out / "html"
+    """Build the book into `out`/html, afresh. Returns the page to open."""
+    pages, html, doctrees = out / "pages", out / "html", out / "doctrees"
+    for folder in (pages, html, doctrees):
+        shutil.rmtree(folder, ignore_errors=True)
     gather(pages, root)
-    options = ["-b", "html", "-q", "-c", SITE, "-d", out / "doctrees", pages, html]
+    options = ["-b", "html", "-q", "-c", SITE, "-d", doctrees, pages, html]
     if code := build_main([str(option) for option in options]):
         raise SystemExit(code)
     if wrong := faults(html):
