@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['AIR_HU', 'FAT_HU', 'SOFT_HU', 'BONE_HU', 'DARK', 'bulk_density', 'BulkDensity']
 
-# %% ../nbs/10_baselines.ipynb #d4ab9706
+# %% ../nbs/10_baselines.ipynb #8faa8c8b
 import numpy as np
 from skimage.filters import threshold_otsu
 
 from .training import Method
 from .volumes import BadInput, Case, to_array
 
-# %% ../nbs/10_baselines.ipynb #96565e6f
+# %% ../nbs/10_baselines.ipynb #d3f3786d
 AIR_HU, FAT_HU, SOFT_HU, BONE_HU = -1000.0, -100.0, 40.0, 500.0
 DARK = 0.5  # bone or gas: below this part of the median of soft tissue
 
@@ -53,7 +53,7 @@ def bulk_density(mr: np.ndarray, mask: np.ndarray, classes: int = 3) -> np.ndarr
         hu[mask & (mr < DARK * np.median(inside[inside <= fat]))] = BONE_HU
     return hu
 
-# %% ../nbs/10_baselines.ipynb #a34e2805
+# %% ../nbs/10_baselines.ipynb #0bb83694
 class BulkDensity(Method):
     """Bulk density as a method: no training, the first MR channel, the whole volume at once.
 

@@ -7,7 +7,7 @@ __all__ = ['LADDER', 'REFERENCE', 'STYLE', 'bootstrap_interval', 'bootstrap_rati
            'load_run', 'make_phantoms', 'train', 'score_case', 'run_method', 'bench', 'leaderboard', 'report_picture',
            'readable', 'summary', 'write_report']
 
-# %% ../nbs/50_benchmark.ipynb #dcc6bab3
+# %% ../nbs/50_benchmark.ipynb #ed0cb507
 import base64
 import html
 import json
@@ -46,7 +46,7 @@ from mr2ct.training import (
 from .unet import RegressionUNet
 from .volumes import BadInput, load, read_case, save, spacing_mm, to_array, write_case
 
-# %% ../nbs/50_benchmark.ipynb #60bdc027
+# %% ../nbs/50_benchmark.ipynb #d4799f5f
 def bootstrap_interval(
     values: np.ndarray, draws: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
@@ -81,7 +81,7 @@ def bootstrap_ratio(
     low, high = np.percentile(top / bottom, (2.5, 97.5))
     return float(low), float(high)
 
-# %% ../nbs/50_benchmark.ipynb #72cd67b9
+# %% ../nbs/50_benchmark.ipynb #82340e14
 def holm(p: Sequence[float]) -> np.ndarray:
     """Holm's step-down correction; NaN stay NaN and do not count as tests.
 
@@ -105,7 +105,7 @@ def paired_p(values: np.ndarray, reference: np.ndarray) -> float:
         return math.nan
     return float(wilcoxon(differences).pvalue)
 
-# %% ../nbs/50_benchmark.ipynb #13a3ff42
+# %% ../nbs/50_benchmark.ipynb #acf7fdc5
 @dataclass(frozen=True)
 class Entry:
     """A rung of the ladder.
@@ -139,7 +139,7 @@ LADDER: dict[str, Entry] = {
 }
 REFERENCE = "bulk_3"
 
-# %% ../nbs/50_benchmark.ipynb #ec23c075
+# %% ../nbs/50_benchmark.ipynb #e0eca1e6
 def build(name: str, channels: int, profile: Profile, seed: int = 0) -> Method:
     """A fresh method of the ladder; the same seed draws the same weights.
 
@@ -178,7 +178,7 @@ def load_run(run_dir: str | Path) -> tuple[Method, dict[str, Any]]:
         load_weights(method, run_dir)
     return method.eval(), config
 
-# %% ../nbs/50_benchmark.ipynb #0340dd3a
+# %% ../nbs/50_benchmark.ipynb #152a59eb
 def make_phantoms(
     folder: str | Path,
     cases: Sequence[int],
@@ -213,7 +213,7 @@ def make_phantoms(
     write_cases(pd.DataFrame(rows), folder)
     return folder
 
-# %% ../nbs/50_benchmark.ipynb #56577811
+# %% ../nbs/50_benchmark.ipynb #71c15b7b
 def train(
     name: str,
     table: pd.DataFrame,
@@ -252,7 +252,7 @@ def train(
     config = json.loads(json.dumps(config))  # tuples become lists, as they will be read back
     return fit(method, batches, profile.steps, run_dir, fabric, resume, config, progress=progress)
 
-# %% ../nbs/50_benchmark.ipynb #fde87905
+# %% ../nbs/50_benchmark.ipynb #7b126867
 def score_case(
     method: Method, row: pd.Series, channels: list[str]
 ) -> tuple[dict[str, float], nib.Nifti1Image]:
@@ -267,7 +267,7 @@ def score_case(
     values = score(to_array(sct)[part], to_array(case.truth)[part], case.body()[part])
     return values, sct
 
-# %% ../nbs/50_benchmark.ipynb #42dcbd9a
+# %% ../nbs/50_benchmark.ipynb #13bb868c
 def run_method(
     name: str,
     table: pd.DataFrame,
@@ -307,7 +307,7 @@ def run_method(
     }
     return rows, cost
 
-# %% ../nbs/50_benchmark.ipynb #c72c6806
+# %% ../nbs/50_benchmark.ipynb #8f85c665
 def bench(
     profile: str | Profile,
     out: str | Path,
@@ -367,7 +367,7 @@ def bench(
     fabric.barrier()
     return out / "report.html"
 
-# %% ../nbs/50_benchmark.ipynb #37b72a99
+# %% ../nbs/50_benchmark.ipynb #504d0971
 def _run_all(
     table: pd.DataFrame,
     profile: Profile,
@@ -410,7 +410,7 @@ def _open_study(out: Path, config: dict[str, Any]) -> None:
     write_text(path, json.dumps(config, indent=2) + "\n")
     write_text(out / "environment.json", json.dumps(environment(), indent=2) + "\n")
 
-# %% ../nbs/50_benchmark.ipynb #6fc7bf2c
+# %% ../nbs/50_benchmark.ipynb #83ce7e71
 def leaderboard(
     folder: str | Path, reference: str = REFERENCE, metric: str = "mae"
 ) -> pd.DataFrame:
@@ -467,7 +467,7 @@ def _leader_row(
         "cases": own[metric].notna().sum(),
     }
 
-# %% ../nbs/50_benchmark.ipynb #abe4d0c5
+# %% ../nbs/50_benchmark.ipynb #d71ed457
 def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     """One slice of the first test case: MR, true CT, then each method's synthetic CT above its error."""
     out, row = Path(out), table[table.split == "test"].iloc[0]
@@ -505,7 +505,7 @@ def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     fig.colorbar(signed, ax=axes, label="sCT − CT, HU", shrink=0.5, location="right", pad=0.01)
     return fig
 
-# %% ../nbs/50_benchmark.ipynb #db754ba1
+# %% ../nbs/50_benchmark.ipynb #c832558a
 def readable(board: pd.DataFrame, reference: str) -> pd.DataFrame:
     """A leaderboard for people: numbers with their intervals as text, best method first."""
 
@@ -548,14 +548,14 @@ def _reference(out: str | Path) -> str:
     methods = list(pd.read_csv(Path(out) / "cases.csv").method.unique())
     return REFERENCE if REFERENCE in methods else methods[0]
 
-# %% ../nbs/50_benchmark.ipynb #e214230a
+# %% ../nbs/50_benchmark.ipynb #959f118c
 def _example(out: Path, name: str) -> Path:
     """The synthetic CT kept for the report by the first seed of a method."""
     return next(iter(sorted((out / "runs").glob(f"{name}-seed*/example.nii.gz"))), out / "none")
 
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:right;border-bottom:1px solid #ddd}
+table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:right;white-space:nowrap;border-bottom:1px solid #ddd}
 th:first-child,td:first-child{text-align:left}img{max-width:100%}pre{background:#f6f6f6;padding:1em;overflow:auto}"""
 
 

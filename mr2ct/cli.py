@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['app', 'Devices', 'Nodes', 'Precision', 'Accelerator', 'main', 'phantom', 'train', 'synthesize', 'score', 'bench']
 
-# %% ../nbs/90_command_line.ipynb #6415cc61
+# %% ../nbs/90_command_line.ipynb #9d096343
 import os
 import sys
 from dataclasses import replace
@@ -17,7 +17,7 @@ import typer
 # Everything that imports torch is imported inside the commands: `mr2ct --help` should not take seconds.
 from .volumes import BadInput
 
-# %% ../nbs/90_command_line.ipynb #1f6d9d2d
+# %% ../nbs/90_command_line.ipynb #a1477dbc
 app = typer.Typer(
     help="Make a CT from an MR image, and measure how well.",
     no_args_is_help=True,
@@ -60,7 +60,7 @@ def _profile(name: str, samples: int | None = None) -> "Profile":  # noqa: F821
         raise BadInput(f"--profile: expected one of {', '.join(PROFILES)}, got {name!r}")
     return replace(PROFILES[name], samples=samples or PROFILES[name].samples)
 
-# %% ../nbs/90_command_line.ipynb #d4ee4629
+# %% ../nbs/90_command_line.ipynb #7763406e
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write the cases to.")],
@@ -82,7 +82,7 @@ def phantom(
     make_phantoms(out, split, shape, seed, rigid_mm, deform_mm)
     print(out)
 
-# %% ../nbs/90_command_line.ipynb #a15c0a7b
+# %% ../nbs/90_command_line.ipynb #8ff06d8b
 @app.command()
 def train(
     data: Annotated[Path, typer.Option(help="Folder of cases.")],
@@ -110,7 +110,7 @@ def train(
     train_method(method, table, size, out, seed, fabric, resume, progress=True)
     fabric.print(out)
 
-# %% ../nbs/90_command_line.ipynb #10ef5727
+# %% ../nbs/90_command_line.ipynb #96ea27eb
 @app.command()
 def synthesize(
     run: Annotated[Path, typer.Option(help="Run folder of `mr2ct train` or `mr2ct bench`.")],
@@ -153,7 +153,7 @@ def synthesize(
     check_same_grid(images)
     print(save(synthesize_case(method.to(device), case, channels, progress=True), out))
 
-# %% ../nbs/90_command_line.ipynb #aa8fa075
+# %% ../nbs/90_command_line.ipynb #35f10d16
 @app.command()
 def score(
     pred: Annotated[Path, typer.Argument(help="Synthetic CT, HU.")],
@@ -176,7 +176,7 @@ def score(
     for name, value in score_arrays(arrays[1], arrays[0], inside).items():
         print(f"{name:<12} {value:.4f}")
 
-# %% ../nbs/90_command_line.ipynb #53524502
+# %% ../nbs/90_command_line.ipynb #428dedac
 @app.command()
 def bench(
     out: Annotated[Path, typer.Option(help="Study folder.")],

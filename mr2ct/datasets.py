@@ -6,7 +6,7 @@
 __all__ = ['SPLITS', 'GAP', 'VIEWS', 'Augment', 'check_case', 'list_cases', 'write_cases', 'cache_folder', 'SliceStore',
            'place_crop', 'cut', 'Batches', 'smooth_field', 'warp', 'Elastic']
 
-# %% ../nbs/06_datasets.ipynb #f0109165
+# %% ../nbs/06_datasets.ipynb #0e95c6ab
 import json
 import os
 import uuid
@@ -37,7 +37,7 @@ from mr2ct.volumes import (
     to_array,
 )
 
-# %% ../nbs/06_datasets.ipynb #4dd35097
+# %% ../nbs/06_datasets.ipynb #ffcf311d
 def check_case(case: Case, path: str | Path) -> None:
     """Raise BadInput, naming the file, unless a pair can be trained on or scored.
 
@@ -66,7 +66,7 @@ def check_case(case: Case, path: str | Path) -> None:
             f"{path / 'ct.nii.gz'}: expected HU (air near -1000), got a minimum of {lowest:g}"
         )
 
-# %% ../nbs/06_datasets.ipynb #0d0d5fe0
+# %% ../nbs/06_datasets.ipynb #6e263abe
 def _peek(path: Path) -> nib.Nifti1Image:
     """The image with its header only; what is odd goes to `load`, which says what is wrong."""
     try:
@@ -95,7 +95,7 @@ def _describe(folder: Path) -> dict[str, Any]:
     sizes |= dict(zip(("slices", "height", "width"), shape_of(image), strict=True))
     return sizes | {"channels": " ".join(n.removeprefix("mr_") for n in mr)}
 
-# %% ../nbs/06_datasets.ipynb #aa582660
+# %% ../nbs/06_datasets.ipynb #ac471a88
 SPLITS = ("train", "val", "test")
 _KINDS = {"id": str, "split": str, "group": str, "start": float, "stop": float}  # 0001 stays 0001
 GAP = 5
@@ -132,7 +132,7 @@ def _one_object_note(table: pd.DataFrame) -> str:
         "same object, so the results say nothing about new patients."
     )
 
-# %% ../nbs/06_datasets.ipynb #70a9d1d8
+# %% ../nbs/06_datasets.ipynb #4e510254
 def _check_split(table: pd.DataFrame, where: Path) -> None:
     """Raise BadInput unless the splits are known and no patient stands in two of them."""
     for split in table["split"]:
@@ -177,7 +177,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
             raise BadInput(f"{path}: expected a folder for every id, found none for {name!r}")
     return table
 
-# %% ../nbs/06_datasets.ipynb #ade9b021
+# %% ../nbs/06_datasets.ipynb #7f1da105
 def list_cases(folder: str | Path, check: bool = False) -> pd.DataFrame:
     """The cases of a folder and who trains: one row a case, two rows when there is one object only.
 
@@ -229,7 +229,7 @@ def list_cases(folder: str | Path, check: bool = False) -> pd.DataFrame:
         check_case(read_case(path), path)
     return table
 
-# %% ../nbs/06_datasets.ipynb #f976df1d
+# %% ../nbs/06_datasets.ipynb #21cabc79
 def _complete(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """Add what the headers know, and the defaults; every case must have the same channels."""
     table = table.copy()
@@ -283,7 +283,7 @@ def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     finally:
         temporary.unlink(missing_ok=True)
 
-# %% ../nbs/06_datasets.ipynb #50089ab4
+# %% ../nbs/06_datasets.ipynb #115154c1
 VIEWS = {"axial": 0, "coronal": 1, "sagittal": 2}
 "Which array axis a view runs along."
 
@@ -321,7 +321,7 @@ def _arrays(
             whole = np.issubdtype(image.get_data_dtype(), np.integer)
             yield name, to_array(image, np.int16 if whole else np.float32)
 
-# %% ../nbs/06_datasets.ipynb #7ef593a9
+# %% ../nbs/06_datasets.ipynb #22722047
 def _source(folder: Path) -> dict[str, Any]:
     """What the cached arrays were made from; the number is the version of this layout."""
     stats = {p.name: p.stat() for p in sorted(folder.glob("[!.]*.nii.gz"))}
@@ -343,7 +343,7 @@ def _keep(array: np.ndarray, out: Path, name: str, label: str) -> dict[str, Any]
         "offset": offset,
     }
 
-# %% ../nbs/06_datasets.ipynb #2eebc715
+# %% ../nbs/06_datasets.ipynb #f7e73e5e
 def _stored(
     folder: Path, cache: Path, view: str, dtype: str, extras: Sequence[str]
 ) -> dict[str, Any]:
@@ -382,7 +382,7 @@ def _stored(
     _replace(out / f"{label}.json", lambda file: file.write(text.encode()))
     return arrays
 
-# %% ../nbs/06_datasets.ipynb #bd78bdd7
+# %% ../nbs/06_datasets.ipynb #b02e2f7c
 class SliceStore:
     """The slices of one split, read one at a time from memory maps; memory does not grow with the cases.
 
@@ -452,7 +452,7 @@ class SliceStore:
     def __getitem__(self, i: int) -> dict[str, Any]:
         return self.read(i, ("mr", "ct", "mask", *self.extras)) | {"key": self.key(i)}
 
-# %% ../nbs/06_datasets.ipynb #b44b743a
+# %% ../nbs/06_datasets.ipynb #050408d3
 def _map(array: dict[str, Any], i: int) -> np.ndarray:
     """One (C, rows, columns) slice, mapped alone: no volume is opened, no file stays open."""
     shape, dtype = tuple(array["shape"][1:]), np.dtype(array["dtype"])
@@ -492,7 +492,7 @@ def _slices_with_body(
         raise BadInput("mask: expected body in the slices in use, got none")
     return np.concatenate(which), np.concatenate(number)
 
-# %% ../nbs/06_datasets.ipynb #d889a1fb
+# %% ../nbs/06_datasets.ipynb #1e89787c
 def place_crop(
     mask: np.ndarray, size: tuple[int, int], rng: np.random.Generator
 ) -> tuple[int, int]:
@@ -538,7 +538,7 @@ def _tensor(arrays: list[np.ndarray]) -> torch.Tensor:
     stacked = np.stack(arrays)
     return torch.from_numpy(stacked.astype(np.int64 if stacked.dtype.kind in "iu" else np.float32))
 
-# %% ../nbs/06_datasets.ipynb #feb8579f
+# %% ../nbs/06_datasets.ipynb #f6064afd
 Augment = Callable[
     [dict[str, torch.Tensor], Sequence[np.random.Generator]], dict[str, torch.Tensor]
 ]
@@ -593,7 +593,7 @@ def _cut(
     corner = place_crop(item["mask"][0], size, rng)
     return {n: cut(a, corner, size, -1 if n[:2] in ("mr", "ct") else 0) for n, a in item.items()}
 
-# %% ../nbs/06_datasets.ipynb #4a0b508e
+# %% ../nbs/06_datasets.ipynb #639365b1
 class Batches:
     """An endless list of batches in which batch k is a pure function of (seed, k).
 
@@ -659,7 +659,7 @@ class Batches:
         batch = batch if self.augment is None else self.augment(batch, rngs)
         return batch | {"key": [self.store.key(i) for i in slices]}
 
-# %% ../nbs/06_datasets.ipynb #4ade3b08
+# %% ../nbs/06_datasets.ipynb #aaf89e57
 def smooth_field(vectors: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Bicubic field through a coarse grid of vectors whose corners lie on the image's corners.
 
@@ -691,7 +691,7 @@ def warp(images: torch.Tensor, field: torch.Tensor, nearest: bool = False) -> to
     mode = "nearest" if nearest else "bilinear"
     return F.grid_sample(images, grid, mode, padding_mode="reflection", align_corners=True)
 
-# %% ../nbs/06_datasets.ipynb #7805d09b
+# %% ../nbs/06_datasets.ipynb #47acf369
 @dataclass(frozen=True)
 class Elastic:
     """One random smooth field, and a coin for left-right, for all images of a sample.

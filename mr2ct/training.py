@@ -7,7 +7,7 @@ __all__ = ['KEPT', 'LOG_EVERY', 'PROFILES', 'Method', 'write_text', 'environment
            'load_checkpoint', 'save_weights', 'load_weights', 'BatchSource', 'start_fabric', 'step_seed', 'unwrap',
            'fit', 'synthesize', 'Profile']
 
-# %% ../nbs/07_training.ipynb #268a377a
+# %% ../nbs/07_training.ipynb #dc951fd2
 import contextlib
 import json
 import os
@@ -36,7 +36,7 @@ from tqdm.auto import tqdm
 
 from .volumes import BadInput, Case, to_image, unit_to_hu
 
-# %% ../nbs/07_training.ipynb #e97d4393
+# %% ../nbs/07_training.ipynb #26b35b6a
 class Method(nn.Module):
     """The one interface that `fit`, `synthesize` and the benchmark know.
 
@@ -71,7 +71,7 @@ class Method(nn.Module):
         """A whole case to (D, H, W) HU, for methods that see more than slices; None: use `translate`."""
         return None
 
-# %% ../nbs/07_training.ipynb #4ceee970
+# %% ../nbs/07_training.ipynb #a6bae539
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: under a temporary name, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -96,7 +96,7 @@ def environment() -> dict[str, Any]:
         **{p: version(p) for p in packages},
     }
 
-# %% ../nbs/07_training.ipynb #7b16b862
+# %% ../nbs/07_training.ipynb #e5f1645f
 @dataclass
 class Cost:
     """What a block of work took: wall time in seconds, peak memory of the process in MB."""
@@ -113,12 +113,14 @@ def measured(every_s: float = 0.02) -> Iterator[Cost]:
     """Measure the wall time and the peak resident memory (on a GPU its peak allocation) of a block."""
     cost, done, process, start = Cost(), threading.Event(), psutil.Process(), time.perf_counter()
 
+    def look() -> None:
+        cost.peak_mb = max(cost.peak_mb, process.memory_info().rss / 2**20)
+        cost.seconds = time.perf_counter() - start
+
     def watch() -> None:
-        while True:
-            cost.peak_mb = max(cost.peak_mb, process.memory_info().rss / 2**20)
-            cost.seconds = time.perf_counter() - start
-            if done.wait(every_s):
-                return
+        look()
+        while not done.wait(every_s):
+            look()
 
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -127,13 +129,13 @@ def measured(every_s: float = 0.02) -> Iterator[Cost]:
     try:
         yield cost
     finally:
-        cost.seconds = time.perf_counter() - start
+        look()
         done.set()
         thread.join()
         if torch.cuda.is_available():
             cost.peak_mb = torch.cuda.max_memory_allocated() / 2**20
 
-# %% ../nbs/07_training.ipynb #769fa16d
+# %% ../nbs/07_training.ipynb #a53e4ade
 KEPT = 2  # checkpoints; the older one is there for the day the newest cannot be read
 
 
@@ -158,7 +160,7 @@ def load_checkpoint(run_dir: Path) -> dict[str, Any] | None:
             print(f"{path}: cannot be read ({type(error).__name__}); trying the one before")
     return None
 
-# %% ../nbs/07_training.ipynb #a32e7d2b
+# %% ../nbs/07_training.ipynb #09d9c96c
 def save_weights(method: Method, run_dir: Path, step: int) -> None:
     """Write `weights.safetensors`, the finished network, with its step in the header."""
     temporary = run_dir / f".weights.{os.getpid()}"
@@ -202,7 +204,7 @@ def load_weights(method: Method, run_dir: str | Path) -> int:
     method.load_state_dict(weights)
     return step
 
-# %% ../nbs/07_training.ipynb #e540a9ee
+# %% ../nbs/07_training.ipynb #a3ac912b
 class BatchSource(Protocol):
     """Anything whose batch k is a pure function of (seed, k); `datasets.Batches` is one."""
 
@@ -253,7 +255,7 @@ def unwrap(method: Method) -> None:
         if is_wrapped(child):
             setattr(method, name, child.module)
 
-# %% ../nbs/07_training.ipynb #e824a4c5
+# %% ../nbs/07_training.ipynb #2acc32ec
 def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any] | None:
     """Check that the folder is new or holds the same run; returns the checkpoint to go on from."""
     path = run_dir / "config.json"
@@ -272,7 +274,7 @@ def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any
     write_text(path, json.dumps(config, indent=2) + "\n")
     return load_checkpoint(run_dir) if resume else None
 
-# %% ../nbs/07_training.ipynb #68a61b37
+# %% ../nbs/07_training.ipynb #b3f97d8d
 class _Log:
     """The log of a run: means over the steps between two rows; holds no clock, so that a repeat is identical."""
 
@@ -305,7 +307,7 @@ class _Log:
             pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g", lineterminator="\n"),
         )
 
-# %% ../nbs/07_training.ipynb #8a609bc2
+# %% ../nbs/07_training.ipynb #99e02347
 def fit(
     method: Method,
     batches: BatchSource,
@@ -359,7 +361,7 @@ def fit(
     fabric.barrier()
     return method.eval()
 
-# %% ../nbs/07_training.ipynb #ec6806b8
+# %% ../nbs/07_training.ipynb #0acceaa9
 LOG_EVERY = 10
 
 
@@ -401,7 +403,7 @@ def _train(
             if fabric.is_global_zero and (done % save_every == 0 or last):
                 _keep(method, stateful, log, done, before + cost)
 
-# %% ../nbs/07_training.ipynb #d6911ec4
+# %% ../nbs/07_training.ipynb #a3f42b71
 def _to_device(batch: dict[str, Any], fabric: Fabric) -> dict[str, Any]:
     return {k: fabric.to_device(v) if torch.is_tensor(v) else v for k, v in batch.items()}
 
@@ -418,7 +420,7 @@ def _keep(method: Method, stateful: dict[str, Any], log: _Log, step: int, cost: 
         run_dir / "environment.json", json.dumps(environment() | asdict(cost), indent=2) + "\n"
     )
 
-# %% ../nbs/07_training.ipynb #a0901e15
+# %% ../nbs/07_training.ipynb #71e3702f
 @torch.inference_mode()
 def synthesize(
     method: Method,
@@ -461,7 +463,7 @@ def synthesize(
         hu = unit_to_hu(out).numpy()
     return to_image(np.round(hu).astype(np.int16), first)
 
-# %% ../nbs/07_training.ipynb #3e064e93
+# %% ../nbs/07_training.ipynb #13099329
 @dataclass(frozen=True)
 class Profile:
     """How large a piece of work is; the budget is training samples seen, equal for every method.

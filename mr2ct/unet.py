@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PixelNorm', 'UNet', 'pad_to_multiple', 'RegressionUNet', 'warm_cosine']
 
-# %% ../nbs/20_unet.ipynb #0f44a7f2
+# %% ../nbs/20_unet.ipynb #a8b10d22
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .training import Method
 from .volumes import BadInput
 
-# %% ../nbs/20_unet.ipynb #4dcd4ce7
+# %% ../nbs/20_unet.ipynb #d45a93e8
 def _norm(kind: str, channels: int) -> nn.Module:
     """A normalisation layer by name; each but "none" forgets some of the absolute intensity that HU depend on."""
     if kind == "none":
@@ -39,14 +39,14 @@ class PixelNorm(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.scale, self.shift = (
-            nn.Parameter(torch.ones(channels, 1, 1)),
-            nn.Parameter(torch.zeros(channels, 1, 1)),
+            nn.Parameter(torch.ones(channels)),
+            nn.Parameter(torch.zeros(channels)),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same shape."""
-        variance, mean = torch.var_mean(x, 1, correction=0, keepdim=True)
-        return (x - mean) * torch.rsqrt(variance + 1e-5) * self.scale + self.shift
+        last = x.permute(0, 2, 3, 1)  # (N, H, W, C): layer_norm works on the last axis
+        return F.layer_norm(last, self.scale.shape, self.scale, self.shift).permute(0, 3, 1, 2)
 
 
 def _stage(before: int, after: int, norm: str) -> nn.Sequential:
@@ -59,7 +59,7 @@ def _stage(before: int, after: int, norm: str) -> nn.Sequential:
         layers += [conv, _norm(norm, after), nn.LeakyReLU(0.1, inplace=True)]
     return nn.Sequential(*layers)
 
-# %% ../nbs/20_unet.ipynb #c1cd3752
+# %% ../nbs/20_unet.ipynb #c6e37708
 class UNet(nn.Module):
     """A padded U-Net: the output has the input's height and width.
 
@@ -120,7 +120,7 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     mode = "reflect" if bottom < height and right < width else "replicate"
     return F.pad(x, (0, right, 0, bottom), mode=mode)
 
-# %% ../nbs/20_unet.ipynb #c5bf19e0
+# %% ../nbs/20_unet.ipynb #5fad7926
 class RegressionUNet(Method):
     """A U-Net trained on pairs with the L1 distance.
 
@@ -145,7 +145,7 @@ class RegressionUNet(Method):
         width: int = 16,
         depth: int = 4,
         norm: str = "pixel",
-        rate: float = 2e-3,
+        rate: float = 3e-3,
     ) -> None:
         super().__init__()
         self.net = UNet(channels, 1, width, depth, norm)

@@ -7,7 +7,7 @@ __all__ = ['VIEWS', 'SIDES', 'plane', 'is_hu', 'display_presets', 'grey', 'rende
            'render_overlay', 'render_checkerboard', 'render_error', 'slice_browser', 'overlay_slider', 'static_slider',
            'panel', 'bone_surface']
 
-# %% ../nbs/05_view.ipynb #61773c44
+# %% ../nbs/05_view.ipynb #7448da7a
 import html
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ from skimage.measure import marching_cubes
 
 from .volumes import HU_MAX, HU_MIN, BadInput, check_same_grid, spacing_mm, to_array
 
-# %% ../nbs/05_view.ipynb #7e91a232
+# %% ../nbs/05_view.ipynb #6035a4c8
 VIEWS: dict[str, int] = {"axial": 0, "coronal": 1, "sagittal": 2}  # the axis that the slider walks
 SIDES: dict[str, str] = {
     "axial": "RLAP",
@@ -69,7 +69,7 @@ def _resized(cut: np.ndarray, spacing: Sequence[float], view: str, height_px: in
     width_px = max(1, round(height_px * cut.shape[1] * across / (cut.shape[0] * down)))
     return np.asarray(Image.fromarray(cut).resize((width_px, height_px), Image.Resampling.BILINEAR))
 
-# %% ../nbs/05_view.ipynb #7d18c086
+# %% ../nbs/05_view.ipynb #60d503a0
 def is_hu(volume: np.ndarray) -> bool:
     """True where the values look like Hounsfield units: something is as empty as air (-500 or less)."""
     return bool(volume.min() <= -500)
@@ -116,7 +116,7 @@ def grey(values: np.ndarray, window: float, level: float) -> np.ndarray:
     low = level - window / 2
     return np.rint(np.clip((values - low) / window, 0, 1) * 255).astype(np.uint8)
 
-# %% ../nbs/05_view.ipynb #352f2002
+# %% ../nbs/05_view.ipynb #c8902099
 def _colours(name: str, steps: int = 256) -> np.ndarray:
     """A colour map as a table, (steps, 3) uint8."""
     table = matplotlib.colormaps[name](np.linspace(0, 1, steps))[:, :3]
@@ -175,7 +175,7 @@ def label_sides(rgb: np.ndarray, view: str) -> np.ndarray:
         pen.text(place, letter, "#ffd640", anchor=anchor, **style)
     return np.asarray(picture)
 
-# %% ../nbs/05_view.ipynb #1f361673
+# %% ../nbs/05_view.ipynb #29da56a3
 def _same_shape(a: np.ndarray, b: np.ndarray, name: str) -> None:
     if a.shape != b.shape:
         raise BadInput(f"{name}: expected shape {a.shape}, got {b.shape}")
@@ -221,7 +221,7 @@ def render_overlay(
     above = render_slice(top, *where, *(top_window or (None, None)), height_px, cmap)
     return np.rint((1 - opacity) * below + opacity * above).astype(np.uint8)
 
-# %% ../nbs/05_view.ipynb #b00e783b
+# %% ../nbs/05_view.ipynb #32648dd1
 def render_checkerboard(
     a: np.ndarray,
     b: np.ndarray,
@@ -261,7 +261,7 @@ def render_checkerboard(
     down, across = np.indices(first.shape[:2]) // tile_px
     return np.where(((down + across) % 2 == 0)[..., None], first, second)
 
-# %% ../nbs/05_view.ipynb #c258e15e
+# %% ../nbs/05_view.ipynb #e5eb9d2d
 def render_error(
     pred: np.ndarray,
     truth: np.ndarray,
@@ -305,7 +305,7 @@ def render_error(
     )  # odd count: 0 has its own colour
     return _colours(cmap, 255)[steps]
 
-# %% ../nbs/05_view.ipynb #6e84737f
+# %% ../nbs/05_view.ipynb #953fe740
 def _connect(
     react: Callable[[object], None], caption: W.HTML, widgets: Sequence[W.ValueWidget]
 ) -> None:
@@ -349,7 +349,7 @@ def _arrays(
     first = next(iter(volumes.values()))
     return {name: to_array(image) for name, image in volumes.items()}, spacing_mm(first)
 
-# %% ../nbs/05_view.ipynb #78601853
+# %% ../nbs/05_view.ipynb #b1d0adea
 def _show_presets(
     pairs: Mapping[str, tuple[float, float]],
     preset: W.Dropdown,
@@ -391,7 +391,7 @@ def _fitting_height(
     down, across = (n * s for axis, (n, s) in enumerate(zip(shape, spacing)) if axis != VIEWS[view])
     return max(1, min(height_px, round(height_px * 4 / 3 * down / across)))
 
-# %% ../nbs/05_view.ipynb #904958df
+# %% ../nbs/05_view.ipynb #f4aaa250
 def slice_browser(
     volumes: Mapping[str, nib.Nifti1Image], view: str = "axial", height_px: int = 384
 ) -> W.Box:
@@ -444,7 +444,7 @@ def slice_browser(
     _connect(react, caption, controls)
     return W.HBox([W.VBox(controls), W.VBox([picture, caption])])
 
-# %% ../nbs/05_view.ipynb #30a9684d
+# %% ../nbs/05_view.ipynb #5ed59f3f
 def overlay_slider(
     base: nib.Nifti1Image,
     top: nib.Nifti1Image,
@@ -509,7 +509,7 @@ def static_slider(frames: Sequence[np.ndarray], description: str = "frame") -> W
     W.jslink((slider, "value"), (stack, "selected_index"))
     return W.VBox([slider, stack])
 
-# %% ../nbs/05_view.ipynb #fb34d364
+# %% ../nbs/05_view.ipynb #14e3c32d
 def _axes(count: int, columns: int, height_over_width: float) -> tuple[Figure, list[plt.Axes]]:
     """A figure about ten inches wide with `count` axes for pictures of one shape."""
     columns = min(columns, count)
@@ -538,15 +538,15 @@ def _frame(axis: plt.Axes, title: str, pixels: np.ndarray, view: str) -> None:
     """A picture with its title and the sides of the patient, in letters that do not shrink with it."""
     axis.imshow(pixels)
     axis.set(title=title, xticks=[], yticks=[])
-    style = dict(color="white", fontsize=10, transform=axis.transAxes)
-    style["path_effects"] = [withStroke(linewidth=2, foreground="black")]
+    style = dict(color="white", fontsize=10, fontweight="bold", transform=axis.transAxes)
+    style["path_effects"] = [withStroke(linewidth=1.5, foreground="black")]
     left, right, top, bottom = SIDES[view]
     axis.text(0.02, 0.5, left, ha="left", va="center", **style)
     axis.text(0.98, 0.5, right, ha="right", va="center", **style)
     axis.text(0.5, 0.98, top, ha="center", va="top", **style)
     axis.text(0.5, 0.02, bottom, ha="center", va="bottom", **style)
 
-# %% ../nbs/05_view.ipynb #c222da55
+# %% ../nbs/05_view.ipynb #12d52c18
 def panel(
     images: Mapping[str, np.ndarray],
     spacing_mm: Sequence[float],
@@ -602,7 +602,7 @@ def panel(
         figure.suptitle(title)
     return figure
 
-# %% ../nbs/05_view.ipynb #8659853e
+# %% ../nbs/05_view.ipynb #35964f66
 def _even_slices(
     hu: np.ndarray, spacing: Sequence[float]
 ) -> tuple[np.ndarray, tuple[float, float, float]]:
@@ -629,7 +629,7 @@ def _turned(
     facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-9)
     return points @ frame[:, :2], facing, (points @ away)[faces].mean(1)
 
-# %% ../nbs/05_view.ipynb #b7cb53c3
+# %% ../nbs/05_view.ipynb #30cf5af5
 def bone_surface(
     ct: np.ndarray,
     spacing_mm: Sequence[float],

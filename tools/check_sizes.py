@@ -91,6 +91,8 @@ def chapter_problems(chapter: Chapter, root: Path) -> list[str]:
             f"{name}: {figures} stored figures, at most {allowed}; take `#| figure` off some, or say why "
             f"in a markdown line `figures: {figures} because …`"
         )
+    if any(o.get("output_type") == "error" for c in chapter.cells for o in c.outputs):
+        found.append(f"{name}: stores the traceback of an error; run it again: `make notebooks`")
     if out_of_range(len(chapter.cells), CELLS, stem):
         found.append(f"{name}: {len(chapter.cells)} cells, expected {CELLS[0]} to {CELLS[1]}")
     prose = sum(words(c) for c in chapter.cells if c.kind == "markdown")

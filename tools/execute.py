@@ -30,7 +30,7 @@ def small_png(encoded: str) -> str:
 def kept(output: dict, figure: bool) -> dict | None:
     """The part of one cell output that is stored, or None."""
     if output["output_type"] == "error":
-        return output
+        return None  # from a callback of a widget; an error of the cell itself has stopped the run
     if output["output_type"] == "stream":
         return output if output["name"] == "stdout" else None
     data = output["data"]
