@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workbook test lab check export notebooks site gates
+.PHONY: help setup workbook test lab check export notebooks record site gates
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,7 +27,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 workbook: setup ## the main job: train, score and compare every method; the last line names the report
 	@$(BIN)/mr2ct bench --profile laptop --out workbook
 
-test: setup gates ## every test: the gates, then pytest (its closing line comes last)
+test: setup $(VENV)/.site gates ## every test: the gates, then pytest (its closing line comes last)
 	@$(BIN)/pytest
 
 record: ## keep the small text of the workbook's study in results/ladder_laptop, which chapters read

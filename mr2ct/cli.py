@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['app', 'Devices', 'Nodes', 'Precision', 'Accelerator', 'main', 'phantom', 'train', 'synthesize', 'score', 'bench']
 
-# %% ../nbs/90_command_line.ipynb #9d096343
+# %% ../nbs/90_command_line.ipynb #673757e4
 import os
 import sys
 from dataclasses import replace
@@ -17,7 +17,7 @@ import typer
 # Everything that imports torch is imported inside the commands: `mr2ct --help` should not take seconds.
 from .volumes import BadInput
 
-# %% ../nbs/90_command_line.ipynb #a1477dbc
+# %% ../nbs/90_command_line.ipynb #1b191a32
 app = typer.Typer(
     help="Make a CT from an MR image, and measure how well.",
     no_args_is_help=True,
@@ -33,15 +33,27 @@ Accelerator = Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")]
 
 
 def main() -> None:
-    """Entry point of the command `mr2ct`: exit code 0 done, 2 bad input (one line on stderr), 130 stopped by hand."""
+    """Entry point of the command `mr2ct`; whatever is not foreseen here is a fault of ours and keeps its traceback.
+
+    Exit codes: 0 done; 1 the training diverged; 2 bad input, or a file that cannot be read or written;
+    130 stopped by hand.
+    """
     try:
         app()
+        return
     except BadInput as error:
-        print(f"mr2ct: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
+        code, text = 2, str(error)
+    except OSError as error:
+        code, text = (
+            2,
+            f"{error.filename}: expected to read or write it, got: {error.strerror or error}",
+        )
+    except FloatingPointError as error:
+        code, text = 1, str(error)
     except KeyboardInterrupt:
-        print("mr2ct: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
-        sys.exit(130)
+        code, text = 130, "stopped; the same command goes on from the last checkpoint"
+    print(f"mr2ct: {' '.join(text.split())}", file=sys.stderr)
+    sys.exit(code)
 
 
 def _mask(path: Path) -> "nib.Nifti1Image":  # noqa: F821
@@ -60,7 +72,7 @@ def _profile(name: str, samples: int | None = None) -> "Profile":  # noqa: F821
         raise BadInput(f"--profile: expected one of {', '.join(PROFILES)}, got {name!r}")
     return replace(PROFILES[name], samples=samples or PROFILES[name].samples)
 
-# %% ../nbs/90_command_line.ipynb #7763406e
+# %% ../nbs/90_command_line.ipynb #e28e1528
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write the cases to.")],
@@ -82,7 +94,7 @@ def phantom(
     make_phantoms(out, split, shape, seed, rigid_mm, deform_mm)
     print(out)
 
-# %% ../nbs/90_command_line.ipynb #8ff06d8b
+# %% ../nbs/90_command_line.ipynb #35ee5246
 @app.command()
 def train(
     data: Annotated[Path, typer.Option(help="Folder of cases.")],
@@ -110,7 +122,7 @@ def train(
     train_method(method, table, size, out, seed, fabric, resume, progress=True)
     fabric.print(out)
 
-# %% ../nbs/90_command_line.ipynb #96ea27eb
+# %% ../nbs/90_command_line.ipynb #4ee83725
 @app.command()
 def synthesize(
     run: Annotated[Path, typer.Option(help="Run folder of `mr2ct train` or `mr2ct bench`.")],
@@ -128,7 +140,7 @@ def synthesize(
     """Turn an MR into a synthetic CT: int16 HU on the MR's own grid."""
     from mr2ct.benchmark import load_run
     from mr2ct.training import synthesize as synthesize_case
-    from mr2ct.volumes import Case, check_same_grid, check_target, load, read_case, save
+    from mr2ct.volumes import check_target, save
 
     *sources, out = paths
     if not sources:
@@ -137,7 +149,24 @@ def synthesize(
         )
     check_target(out)
     method, config = load_run(run)
-    channels = config["channels"]
+    case = _case_of(sources, config["channels"], run, mask)
+    try:
+        method.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadInput(
+            f"--device: expected a device of this machine, got {device!r} ({error})"
+        ) from None
+    try:
+        sct = synthesize_case(method, case, config["channels"], progress=True)
+    except BadInput as error:
+        raise BadInput(f"{sources[0]}: {error}") from None
+    print(save(sct, out))
+
+# %% ../nbs/90_command_line.ipynb #da717b2a
+def _case_of(sources: list[Path], channels: list[str], run: Path, mask: Path | None) -> "Case":  # noqa: F821
+    """The case that MR files, in the order of training, or one case folder describe."""
+    from mr2ct.volumes import Case, check_same_grid, load, read_case
+
     if len(sources) == 1 and sources[0].is_dir():
         case = read_case(sources[0], extras=())
         images = {str(sources[0]): next(iter(case.mr.values()))}
@@ -151,9 +180,9 @@ def synthesize(
     if mask is not None:
         images[str(mask)] = case.mask = _mask(mask)
     check_same_grid(images)
-    print(save(synthesize_case(method.to(device), case, channels, progress=True), out))
+    return case
 
-# %% ../nbs/90_command_line.ipynb #35f10d16
+# %% ../nbs/90_command_line.ipynb #1b57d80c
 @app.command()
 def score(
     pred: Annotated[Path, typer.Argument(help="Synthetic CT, HU.")],
@@ -164,19 +193,22 @@ def score(
     from mr2ct.metrics import score as score_arrays
     from mr2ct.volumes import check_same_grid, load, to_array
 
-    images = {str(p): load(p) for p in (truth, pred)} | ({str(mask): _mask(mask)} if mask else {})
-    check_same_grid(images)
-    arrays = [to_array(i) for i in images.values()]
-    for path, array in zip((truth, pred), arrays, strict=False):
-        if array.min() >= 0:
+    ct, sct = load(truth), load(pred)
+    check_same_grid({str(truth): ct} | {str(pred): sct})
+    for path, image in ((truth, ct), (pred, sct)):
+        if not (lowest := to_array(image).min()) < 0:
             raise BadInput(
-                f"{path}: expected a CT in HU, with air below 0, got a minimum of {array.min():g}"
+                f"{path}: expected a CT in HU, with air below 0, got a minimum of {lowest:g}"
             )
-    inside = arrays[2] > 0 if mask else None
-    for name, value in score_arrays(arrays[1], arrays[0], inside).items():
-        print(f"{name:<12} {value:.4f}")
+    inside = None
+    if mask is not None:
+        body = _mask(mask)
+        check_same_grid({str(truth): ct, str(mask): body})
+        inside = to_array(body) > 0
+    for name, value in score_arrays(to_array(sct), to_array(ct), inside).items():
+        print(f"{name:<14} {value:.4f}")
 
-# %% ../nbs/90_command_line.ipynb #428dedac
+# %% ../nbs/90_command_line.ipynb #73b7ae3e
 @app.command()
 def bench(
     out: Annotated[Path, typer.Option(help="Study folder.")],

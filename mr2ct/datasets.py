@@ -6,7 +6,7 @@
 __all__ = ['SPLITS', 'GAP', 'VIEWS', 'Augment', 'check_case', 'list_cases', 'write_cases', 'cache_folder', 'SliceStore',
            'place_crop', 'cut', 'Batches', 'smooth_field', 'warp', 'Elastic']
 
-# %% ../nbs/06_datasets.ipynb #0e95c6ab
+# %% ../nbs/06_datasets.ipynb #6b969324
 import json
 import os
 import uuid
@@ -37,7 +37,7 @@ from mr2ct.volumes import (
     to_array,
 )
 
-# %% ../nbs/06_datasets.ipynb #ffcf311d
+# %% ../nbs/06_datasets.ipynb #b342204b
 def check_case(case: Case, path: str | Path) -> None:
     """Raise BadInput, naming the file, unless a pair can be trained on or scored.
 
@@ -46,7 +46,7 @@ def check_case(case: Case, path: str | Path) -> None:
         path: the case's folder, for the message.
 
     Raises:
-        BadInput: no CT, different grids, NaN, an empty mask, or a CT that is plainly not in HU.
+        BadInput: no CT, different grids, NaN, an empty mask, a CT that is plainly not in HU, or a constant MR.
     """
     path = Path(path)
     if case.ct is None:
@@ -65,8 +65,15 @@ def check_case(case: Case, path: str | Path) -> None:
         raise BadInput(
             f"{path / 'ct.nii.gz'}: expected HU (air near -1000), got a minimum of {lowest:g}"
         )
+    for file in (f for f in files if Path(f).name.startswith("mr")):
+        values = to_array(files[file])
+        inside = values[case.body()] if np.ptp(values) > 0 else values.ravel()
+        if not np.ptp(inside) > 0:
+            raise BadInput(
+                f"{file}: expected a range of intensities in the body, got a constant {inside[0]:g}"
+            )
 
-# %% ../nbs/06_datasets.ipynb #6e263abe
+# %% ../nbs/06_datasets.ipynb #2e71adc8
 def _peek(path: Path) -> nib.Nifti1Image:
     """The image with its header only; what is odd goes to `load`, which says what is wrong."""
     try:
@@ -95,7 +102,7 @@ def _describe(folder: Path) -> dict[str, Any]:
     sizes |= dict(zip(("slices", "height", "width"), shape_of(image), strict=True))
     return sizes | {"channels": " ".join(n.removeprefix("mr_") for n in mr)}
 
-# %% ../nbs/06_datasets.ipynb #ac471a88
+# %% ../nbs/06_datasets.ipynb #b5ccc576
 SPLITS = ("train", "val", "test")
 _KINDS = {"id": str, "split": str, "group": str, "start": float, "stop": float}  # 0001 stays 0001
 GAP = 5
@@ -132,7 +139,7 @@ def _one_object_note(table: pd.DataFrame) -> str:
         "same object, so the results say nothing about new patients."
     )
 
-# %% ../nbs/06_datasets.ipynb #4e510254
+# %% ../nbs/06_datasets.ipynb #ec68cf98
 def _check_split(table: pd.DataFrame, where: Path) -> None:
     """Raise BadInput unless the splits are known and no patient stands in two of them."""
     for split in table["split"]:
@@ -177,7 +184,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
             raise BadInput(f"{path}: expected a folder for every id, found none for {name!r}")
     return table
 
-# %% ../nbs/06_datasets.ipynb #7f1da105
+# %% ../nbs/06_datasets.ipynb #31dfb390
 def list_cases(folder: str | Path, check: bool = False) -> pd.DataFrame:
     """The cases of a folder and who trains: one row a case, two rows when there is one object only.
 
@@ -229,7 +236,7 @@ def list_cases(folder: str | Path, check: bool = False) -> pd.DataFrame:
         check_case(read_case(path), path)
     return table
 
-# %% ../nbs/06_datasets.ipynb #21cabc79
+# %% ../nbs/06_datasets.ipynb #2aa1e103
 def _complete(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """Add what the headers know, and the defaults; every case must have the same channels."""
     table = table.copy()
@@ -283,7 +290,7 @@ def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     finally:
         temporary.unlink(missing_ok=True)
 
-# %% ../nbs/06_datasets.ipynb #115154c1
+# %% ../nbs/06_datasets.ipynb #2b01afac
 VIEWS = {"axial": 0, "coronal": 1, "sagittal": 2}
 "Which array axis a view runs along."
 
@@ -321,7 +328,7 @@ def _arrays(
             whole = np.issubdtype(image.get_data_dtype(), np.integer)
             yield name, to_array(image, np.int16 if whole else np.float32)
 
-# %% ../nbs/06_datasets.ipynb #22722047
+# %% ../nbs/06_datasets.ipynb #7794c967
 def _source(folder: Path) -> dict[str, Any]:
     """What the cached arrays were made from; the number is the version of this layout."""
     stats = {p.name: p.stat() for p in sorted(folder.glob("[!.]*.nii.gz"))}
@@ -343,7 +350,7 @@ def _keep(array: np.ndarray, out: Path, name: str, label: str) -> dict[str, Any]
         "offset": offset,
     }
 
-# %% ../nbs/06_datasets.ipynb #f7e73e5e
+# %% ../nbs/06_datasets.ipynb #21c218d4
 def _stored(
     folder: Path, cache: Path, view: str, dtype: str, extras: Sequence[str]
 ) -> dict[str, Any]:
@@ -382,7 +389,7 @@ def _stored(
     _replace(out / f"{label}.json", lambda file: file.write(text.encode()))
     return arrays
 
-# %% ../nbs/06_datasets.ipynb #b02e2f7c
+# %% ../nbs/06_datasets.ipynb #59c6d506
 class SliceStore:
     """The slices of one split, read one at a time from memory maps; memory does not grow with the cases.
 
@@ -452,7 +459,7 @@ class SliceStore:
     def __getitem__(self, i: int) -> dict[str, Any]:
         return self.read(i, ("mr", "ct", "mask", *self.extras)) | {"key": self.key(i)}
 
-# %% ../nbs/06_datasets.ipynb #050408d3
+# %% ../nbs/06_datasets.ipynb #55b25c07
 def _map(array: dict[str, Any], i: int) -> np.ndarray:
     """One (C, rows, columns) slice, mapped alone: no volume is opened, no file stays open."""
     shape, dtype = tuple(array["shape"][1:]), np.dtype(array["dtype"])
@@ -492,7 +499,7 @@ def _slices_with_body(
         raise BadInput("mask: expected body in the slices in use, got none")
     return np.concatenate(which), np.concatenate(number)
 
-# %% ../nbs/06_datasets.ipynb #1e89787c
+# %% ../nbs/06_datasets.ipynb #df7a3c17
 def place_crop(
     mask: np.ndarray, size: tuple[int, int], rng: np.random.Generator
 ) -> tuple[int, int]:
@@ -538,7 +545,7 @@ def _tensor(arrays: list[np.ndarray]) -> torch.Tensor:
     stacked = np.stack(arrays)
     return torch.from_numpy(stacked.astype(np.int64 if stacked.dtype.kind in "iu" else np.float32))
 
-# %% ../nbs/06_datasets.ipynb #f6064afd
+# %% ../nbs/06_datasets.ipynb #37a92ea8
 Augment = Callable[
     [dict[str, torch.Tensor], Sequence[np.random.Generator]], dict[str, torch.Tensor]
 ]
@@ -593,7 +600,7 @@ def _cut(
     corner = place_crop(item["mask"][0], size, rng)
     return {n: cut(a, corner, size, -1 if n[:2] in ("mr", "ct") else 0) for n, a in item.items()}
 
-# %% ../nbs/06_datasets.ipynb #639365b1
+# %% ../nbs/06_datasets.ipynb #1d8808e5
 class Batches:
     """An endless list of batches in which batch k is a pure function of (seed, k).
 
@@ -659,7 +666,7 @@ class Batches:
         batch = batch if self.augment is None else self.augment(batch, rngs)
         return batch | {"key": [self.store.key(i) for i in slices]}
 
-# %% ../nbs/06_datasets.ipynb #aaf89e57
+# %% ../nbs/06_datasets.ipynb #bab455b7
 def smooth_field(vectors: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Bicubic field through a coarse grid of vectors whose corners lie on the image's corners.
 
@@ -691,7 +698,7 @@ def warp(images: torch.Tensor, field: torch.Tensor, nearest: bool = False) -> to
     mode = "nearest" if nearest else "bilinear"
     return F.grid_sample(images, grid, mode, padding_mode="reflection", align_corners=True)
 
-# %% ../nbs/06_datasets.ipynb #47acf369
+# %% ../nbs/06_datasets.ipynb #dad33588
 @dataclass(frozen=True)
 class Elastic:
     """One random smooth field, and a coin for left-right, for all images of a sample.

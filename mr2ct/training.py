@@ -7,7 +7,7 @@ __all__ = ['KEPT', 'LOG_EVERY', 'PROFILES', 'Method', 'write_text', 'environment
            'load_checkpoint', 'save_weights', 'load_weights', 'BatchSource', 'start_fabric', 'step_seed', 'unwrap',
            'fit', 'synthesize', 'Profile']
 
-# %% ../nbs/07_training.ipynb #dc951fd2
+# %% ../nbs/07_training.ipynb #41f8b1b7
 import contextlib
 import json
 import os
@@ -36,7 +36,7 @@ from tqdm.auto import tqdm
 
 from .volumes import BadInput, Case, to_image, unit_to_hu
 
-# %% ../nbs/07_training.ipynb #26b35b6a
+# %% ../nbs/07_training.ipynb #9283b449
 class Method(nn.Module):
     """The one interface that `fit`, `synthesize` and the benchmark know.
 
@@ -71,7 +71,7 @@ class Method(nn.Module):
         """A whole case to (D, H, W) HU, for methods that see more than slices; None: use `translate`."""
         return None
 
-# %% ../nbs/07_training.ipynb #a6bae539
+# %% ../nbs/07_training.ipynb #fc6d277c
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: under a temporary name, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -96,7 +96,7 @@ def environment() -> dict[str, Any]:
         **{p: version(p) for p in packages},
     }
 
-# %% ../nbs/07_training.ipynb #e5f1645f
+# %% ../nbs/07_training.ipynb #6cba9d9c
 @dataclass
 class Cost:
     """What a block of work took: wall time in seconds, peak memory of the process in MB."""
@@ -135,7 +135,7 @@ def measured(every_s: float = 0.02) -> Iterator[Cost]:
         if torch.cuda.is_available():
             cost.peak_mb = torch.cuda.max_memory_allocated() / 2**20
 
-# %% ../nbs/07_training.ipynb #a53e4ade
+# %% ../nbs/07_training.ipynb #f84df454
 KEPT = 2  # checkpoints; the older one is there for the day the newest cannot be read
 
 
@@ -160,7 +160,7 @@ def load_checkpoint(run_dir: Path) -> dict[str, Any] | None:
             print(f"{path}: cannot be read ({type(error).__name__}); trying the one before")
     return None
 
-# %% ../nbs/07_training.ipynb #09d9c96c
+# %% ../nbs/07_training.ipynb #508df645
 def save_weights(method: Method, run_dir: Path, step: int) -> None:
     """Write `weights.safetensors`, the finished network, with its step in the header."""
     temporary = run_dir / f".weights.{os.getpid()}"
@@ -204,7 +204,7 @@ def load_weights(method: Method, run_dir: str | Path) -> int:
     method.load_state_dict(weights)
     return step
 
-# %% ../nbs/07_training.ipynb #a3ac912b
+# %% ../nbs/07_training.ipynb #5d443b7e
 class BatchSource(Protocol):
     """Anything whose batch k is a pure function of (seed, k); `datasets.Batches` is one."""
 
@@ -226,6 +226,9 @@ def start_fabric(
         devices: a number or "auto"; on a CPU "auto" is one process.
         nodes: machines, each started with the usual variables (MASTER_ADDR, NODE_RANK or SLURM's).
         precision: "32-true", "16-mixed", "bf16-mixed", …
+
+    Raises:
+        BadInput: a setting that this machine does not have.
     """
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
@@ -233,13 +236,19 @@ def start_fabric(
         devices = 1
     devices = int(devices) if str(devices).lstrip("-").isdigit() else devices
     strategy = "ddp" if nodes > 1 or (isinstance(devices, int) and devices > 1) else "auto"
-    fabric = Fabric(
+    words = dict(
         accelerator=accelerator,
         strategy=strategy,
         devices=devices,
         num_nodes=nodes,
         precision=precision,
     )
+    try:
+        fabric = Fabric(**words)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise BadInput(
+            f"accelerator, devices, nodes, precision: expected a setting of this machine, got {words} ({error})"
+        ) from None
     fabric.launch()
     return fabric
 
@@ -255,7 +264,7 @@ def unwrap(method: Method) -> None:
         if is_wrapped(child):
             setattr(method, name, child.module)
 
-# %% ../nbs/07_training.ipynb #2acc32ec
+# %% ../nbs/07_training.ipynb #d5546505
 def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any] | None:
     """Check that the folder is new or holds the same run; returns the checkpoint to go on from."""
     path = run_dir / "config.json"
@@ -274,7 +283,7 @@ def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any
     write_text(path, json.dumps(config, indent=2) + "\n")
     return load_checkpoint(run_dir) if resume else None
 
-# %% ../nbs/07_training.ipynb #b3f97d8d
+# %% ../nbs/07_training.ipynb #d2370741
 class _Log:
     """The log of a run: means over the steps between two rows; holds no clock, so that a repeat is identical."""
 
@@ -307,7 +316,7 @@ class _Log:
             pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g", lineterminator="\n"),
         )
 
-# %% ../nbs/07_training.ipynb #99e02347
+# %% ../nbs/07_training.ipynb #ad31d59e
 def fit(
     method: Method,
     batches: BatchSource,
@@ -361,7 +370,7 @@ def fit(
     fabric.barrier()
     return method.eval()
 
-# %% ../nbs/07_training.ipynb #0acceaa9
+# %% ../nbs/07_training.ipynb #bf29ad4f
 LOG_EVERY = 10
 
 
@@ -403,7 +412,7 @@ def _train(
             if fabric.is_global_zero and (done % save_every == 0 or last):
                 _keep(method, stateful, log, done, before + cost)
 
-# %% ../nbs/07_training.ipynb #a3f42b71
+# %% ../nbs/07_training.ipynb #4d2d2f65
 def _to_device(batch: dict[str, Any], fabric: Fabric) -> dict[str, Any]:
     return {k: fabric.to_device(v) if torch.is_tensor(v) else v for k, v in batch.items()}
 
@@ -420,7 +429,7 @@ def _keep(method: Method, stateful: dict[str, Any], log: _Log, step: int, cost: 
         run_dir / "environment.json", json.dumps(environment() | asdict(cost), indent=2) + "\n"
     )
 
-# %% ../nbs/07_training.ipynb #71e3702f
+# %% ../nbs/07_training.ipynb #5f27a62e
 @torch.inference_mode()
 def synthesize(
     method: Method,
@@ -463,7 +472,7 @@ def synthesize(
         hu = unit_to_hu(out).numpy()
     return to_image(np.round(hu).astype(np.int16), first)
 
-# %% ../nbs/07_training.ipynb #13099329
+# %% ../nbs/07_training.ipynb #65f6f058
 @dataclass(frozen=True)
 class Profile:
     """How large a piece of work is; the budget is training samples seen, equal for every method.

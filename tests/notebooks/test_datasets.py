@@ -224,6 +224,14 @@ def test_bad_cases_name_the_file():
         _refused("p0/bias.nii.gz: expected the extra", SliceStore, table, "train", extras=["bias"])
         _refused("expected a case in 'val', got none", SliceStore, table, "val")
         _refused("expected a CT", check_case, Case("x", _tiny("x", depth=4).mr), "x")
+        flat = _tiny("x", depth=4)
+        flat.mr["op"] = make_image(np.full((4, 20, 24), 7, np.float32), (5, 2, 2))
+        _refused(
+            "x/mr_op.nii.gz: expected a range of intensities in the body, got a constant 7",
+            check_case,
+            flat,
+            "x",
+        )
 
 
 def test_slices_equal_the_volumes_in_every_view():
