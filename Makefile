@@ -30,9 +30,10 @@ workbook: setup ## the main job: train, score and compare every method; the last
 test: setup $(VENV)/.site gates ## every test: the gates, then pytest (its closing line comes last)
 	@$(BIN)/pytest
 
-record: ## keep the small text of the workbook's study in results/ladder_laptop, which chapters read
+record: setup ## the ladder with three seeds, its small text kept in results/ladder_laptop, which chapters read
+	@$(BIN)/mr2ct bench --profile laptop --seeds 3 --out runs/ladder_laptop
 	@mkdir -p results/ladder_laptop
-	@cp workbook/config.json workbook/environment.json workbook/*.csv results/ladder_laptop/
+	@cd runs/ladder_laptop && cp config.json environment.json cases.csv cost.csv leaderboard.csv ../../results/ladder_laptop/
 
 lab: setup ## JupyterLab on the book
 	@$(BIN)/jupyter lab nbs
