@@ -7,7 +7,7 @@ __all__ = ['LADDER', 'REFERENCE', 'STYLE', 'bootstrap_interval', 'bootstrap_rati
            'load_run', 'make_phantoms', 'train', 'score_case', 'run_method', 'bench', 'leaderboard', 'report_picture',
            'readable', 'summary', 'write_report']
 
-# %% ../nbs/50_benchmark.ipynb #1b086504
+# %% ../nbs/50_benchmark.ipynb #5a600d57
 import base64
 import html
 import json
@@ -46,7 +46,7 @@ from mr2ct.training import (
 from .unet import RegressionUNet
 from .volumes import BadInput, load, read_case, save, spacing_mm, to_array, write_case
 
-# %% ../nbs/50_benchmark.ipynb #73293b7d
+# %% ../nbs/50_benchmark.ipynb #baf94109
 def bootstrap_interval(
     values: np.ndarray, draws: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
@@ -81,7 +81,7 @@ def bootstrap_ratio(
     low, high = np.percentile(top / bottom, (2.5, 97.5))
     return float(low), float(high)
 
-# %% ../nbs/50_benchmark.ipynb #d4b2dbdd
+# %% ../nbs/50_benchmark.ipynb #70887861
 def holm(p: Sequence[float]) -> np.ndarray:
     """Holm's step-down correction; NaN stay NaN and do not count as tests.
 
@@ -105,7 +105,7 @@ def paired_p(values: np.ndarray, reference: np.ndarray) -> float:
         return math.nan
     return float(wilcoxon(differences).pvalue)
 
-# %% ../nbs/50_benchmark.ipynb #c6913022
+# %% ../nbs/50_benchmark.ipynb #9afec9ac
 @dataclass(frozen=True)
 class Entry:
     """A rung of the ladder.
@@ -139,7 +139,7 @@ LADDER: dict[str, Entry] = {
 }
 REFERENCE = "bulk_3"
 
-# %% ../nbs/50_benchmark.ipynb #bac6c71c
+# %% ../nbs/50_benchmark.ipynb #5d19a127
 def build(name: str, channels: int, profile: Profile, seed: int = 0) -> Method:
     """A fresh method of the ladder; the same seed draws the same weights.
 
@@ -178,7 +178,7 @@ def load_run(run_dir: str | Path) -> tuple[Method, dict[str, Any]]:
         load_weights(method, run_dir)
     return method.eval(), config
 
-# %% ../nbs/50_benchmark.ipynb #00c11fa7
+# %% ../nbs/50_benchmark.ipynb #cbe6a853
 def make_phantoms(
     folder: str | Path,
     cases: Sequence[int],
@@ -212,7 +212,7 @@ def make_phantoms(
     write_cases(pd.DataFrame(rows), folder)
     return folder
 
-# %% ../nbs/50_benchmark.ipynb #ba2040ab
+# %% ../nbs/50_benchmark.ipynb #b500e3e6
 def train(
     name: str,
     table: pd.DataFrame,
@@ -251,7 +251,7 @@ def train(
     config = json.loads(json.dumps(config))  # tuples become lists, as they will be read back
     return fit(method, batches, profile.steps, run_dir, fabric, resume, config, progress=progress)
 
-# %% ../nbs/50_benchmark.ipynb #a3b4c8fd
+# %% ../nbs/50_benchmark.ipynb #e9cf6f18
 def score_case(
     method: Method, row: pd.Series, channels: list[str]
 ) -> tuple[dict[str, float], nib.Nifti1Image]:
@@ -266,7 +266,7 @@ def score_case(
     values = score(to_array(sct)[part], to_array(case.truth)[part], case.body()[part])
     return values, sct
 
-# %% ../nbs/50_benchmark.ipynb #e507cc0b
+# %% ../nbs/50_benchmark.ipynb #58ea2e60
 def run_method(
     name: str,
     table: pd.DataFrame,
@@ -306,7 +306,7 @@ def run_method(
     }
     return rows, cost
 
-# %% ../nbs/50_benchmark.ipynb #4eaa8af3
+# %% ../nbs/50_benchmark.ipynb #586b872f
 def bench(
     profile: str | Profile,
     out: str | Path,
@@ -366,7 +366,7 @@ def bench(
     fabric.barrier()
     return out / "report.html"
 
-# %% ../nbs/50_benchmark.ipynb #7891fc8e
+# %% ../nbs/50_benchmark.ipynb #7a535910
 def _run_all(
     table: pd.DataFrame,
     profile: Profile,
@@ -409,7 +409,7 @@ def _open_study(out: Path, config: dict[str, Any]) -> None:
     write_text(path, json.dumps(config, indent=2) + "\n")
     write_text(out / "environment.json", json.dumps(environment(), indent=2) + "\n")
 
-# %% ../nbs/50_benchmark.ipynb #fe8a63b1
+# %% ../nbs/50_benchmark.ipynb #f4109a79
 def leaderboard(
     folder: str | Path, reference: str = REFERENCE, metric: str = "mae"
 ) -> pd.DataFrame:
@@ -466,7 +466,7 @@ def _leader_row(
         "cases": own[metric].notna().sum(),
     }
 
-# %% ../nbs/50_benchmark.ipynb #b4f70336
+# %% ../nbs/50_benchmark.ipynb #8bf8cdcc
 def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     """One slice of the first test case: MR, true CT, then each method's synthetic CT above its error."""
     out, row = Path(out), table[table.split == "test"].iloc[0]
@@ -504,7 +504,7 @@ def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     fig.colorbar(signed, ax=axes, label="sCT − CT, HU", shrink=0.5, location="right", pad=0.01)
     return fig
 
-# %% ../nbs/50_benchmark.ipynb #f92cfb38
+# %% ../nbs/50_benchmark.ipynb #99789436
 def readable(board: pd.DataFrame, reference: str) -> pd.DataFrame:
     """A leaderboard for people: numbers with their intervals as text, best method first."""
 
@@ -547,7 +547,7 @@ def _reference(out: str | Path) -> str:
     methods = list(pd.read_csv(Path(out) / "cases.csv").method.unique())
     return REFERENCE if REFERENCE in methods else methods[0]
 
-# %% ../nbs/50_benchmark.ipynb #2eb5258c
+# %% ../nbs/50_benchmark.ipynb #0a580d1e
 def _example(out: Path, name: str) -> Path:
     """The synthetic CT kept for the report by the first seed of a method."""
     return next(iter(sorted((out / "runs").glob(f"{name}-seed*/example.nii.gz"))), out / "none")

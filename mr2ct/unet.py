@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PixelNorm', 'UNet', 'pad_to_multiple', 'RegressionUNet', 'warm_cosine']
 
-# %% ../nbs/20_unet.ipynb #df7af5ef
+# %% ../nbs/20_unet.ipynb #1e4ddc5a
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .training import Method
 from .volumes import BadInput
 
-# %% ../nbs/20_unet.ipynb #1673d7b1
+# %% ../nbs/20_unet.ipynb #d650510b
 def _norm(kind: str, channels: int) -> nn.Module:
     """A normalisation layer by name; each but "none" forgets some of the absolute intensity that HU depend on."""
     if kind == "none":
@@ -59,7 +59,7 @@ def _stage(before: int, after: int, norm: str) -> nn.Sequential:
         layers += [conv, _norm(norm, after), nn.LeakyReLU(0.1, inplace=True)]
     return nn.Sequential(*layers)
 
-# %% ../nbs/20_unet.ipynb #eb001c25
+# %% ../nbs/20_unet.ipynb #03a719c4
 class UNet(nn.Module):
     """A padded U-Net: the output has the input's height and width.
 
@@ -120,7 +120,7 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     mode = "reflect" if bottom < height and right < width else "replicate"
     return F.pad(x, (0, right, 0, bottom), mode=mode)
 
-# %% ../nbs/20_unet.ipynb #02848c1e
+# %% ../nbs/20_unet.ipynb #640b99b6
 class RegressionUNet(Method):
     """A U-Net trained on pairs with the L1 distance.
 
