@@ -7,7 +7,7 @@ __all__ = ['KEPT', 'LOG_EVERY', 'PROFILES', 'Method', 'write_text', 'environment
            'load_checkpoint', 'save_weights', 'load_weights', 'BatchSource', 'start_fabric', 'step_seed', 'unwrap',
            'fit', 'synthesize', 'Profile']
 
-# %% ../nbs/07_training.ipynb #976b7f99
+# %% ../nbs/07_training.ipynb #e0522a79
 import contextlib
 import json
 import os
@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -36,7 +37,7 @@ from tqdm.auto import tqdm
 
 from .volumes import BadInput, Case, to_image, unit_to_hu
 
-# %% ../nbs/07_training.ipynb #3b9e391e
+# %% ../nbs/07_training.ipynb #3538f838
 class Method(nn.Module):
     """The one interface that `fit`, `synthesize` and the benchmark know.
 
@@ -71,7 +72,7 @@ class Method(nn.Module):
         """A whole case to (D, H, W) HU, for methods that see more than slices; None: use `translate`."""
         return None
 
-# %% ../nbs/07_training.ipynb #a9390c95
+# %% ../nbs/07_training.ipynb #b33af10e
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: under a temporary name, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -96,7 +97,7 @@ def environment() -> dict[str, Any]:
         **{p: version(p) for p in packages},
     }
 
-# %% ../nbs/07_training.ipynb #25a46da3
+# %% ../nbs/07_training.ipynb #af015e0f
 @dataclass
 class Cost:
     """What a block of work took: wall time in seconds, peak memory of the process in MB."""
@@ -135,7 +136,7 @@ def measured(every_s: float = 0.02) -> Iterator[Cost]:
         if torch.cuda.is_available():
             cost.peak_mb = torch.cuda.max_memory_allocated() / 2**20
 
-# %% ../nbs/07_training.ipynb #b42a8cc7
+# %% ../nbs/07_training.ipynb #2f9b7144
 KEPT = 2  # checkpoints; the older one is there for the day the newest cannot be read
 
 
@@ -157,10 +158,13 @@ def load_checkpoint(run_dir: Path) -> dict[str, Any] | None:
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, EOFError, OSError, ValueError) as error:
-            print(f"{path}: cannot be read ({type(error).__name__}); trying the one before")
+            warnings.warn(
+                f"{path}: cannot be read ({type(error).__name__}); trying the one before",
+                stacklevel=2,
+            )
     return None
 
-# %% ../nbs/07_training.ipynb #d12edc5a
+# %% ../nbs/07_training.ipynb #8e238692
 def save_weights(method: Method, run_dir: Path, step: int) -> None:
     """Write `weights.safetensors`, the finished network, with its step in the header."""
     temporary = run_dir / f".weights.{os.getpid()}"
@@ -204,7 +208,7 @@ def load_weights(method: Method, run_dir: str | Path) -> int:
     method.load_state_dict(weights)
     return step
 
-# %% ../nbs/07_training.ipynb #e327e667
+# %% ../nbs/07_training.ipynb #7a7c3958
 class BatchSource(Protocol):
     """Anything whose batch k is a pure function of (seed, k); `datasets.Batches` is one."""
 
@@ -264,7 +268,7 @@ def unwrap(method: Method) -> None:
         if is_wrapped(child):
             setattr(method, name, child.module)
 
-# %% ../nbs/07_training.ipynb #df0c9ab0
+# %% ../nbs/07_training.ipynb #60e72976
 def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any] | None:
     """Check that the folder is new or holds the same run; returns the checkpoint to go on from."""
     path = run_dir / "config.json"
@@ -283,7 +287,7 @@ def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any
     write_text(path, json.dumps(config, indent=2) + "\n")
     return load_checkpoint(run_dir) if resume else None
 
-# %% ../nbs/07_training.ipynb #3c3937be
+# %% ../nbs/07_training.ipynb #37a2dce3
 class _Log:
     """The log of a run: means over the steps between two rows; holds no clock, so that a repeat is identical."""
 
@@ -316,7 +320,7 @@ class _Log:
             pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g", lineterminator="\n"),
         )
 
-# %% ../nbs/07_training.ipynb #6ecdde8f
+# %% ../nbs/07_training.ipynb #c934618e
 def fit(
     method: Method,
     batches: BatchSource,
@@ -370,7 +374,7 @@ def fit(
     fabric.barrier()
     return method.eval()
 
-# %% ../nbs/07_training.ipynb #5a2b1507
+# %% ../nbs/07_training.ipynb #22f019ca
 LOG_EVERY = 10
 
 
@@ -412,7 +416,7 @@ def _train(
             if fabric.is_global_zero and (done % save_every == 0 or last):
                 _keep(method, stateful, log, done, before + cost)
 
-# %% ../nbs/07_training.ipynb #de6deb2f
+# %% ../nbs/07_training.ipynb #8adfba24
 def _to_device(batch: dict[str, Any], fabric: Fabric) -> dict[str, Any]:
     return {k: fabric.to_device(v) if torch.is_tensor(v) else v for k, v in batch.items()}
 
@@ -429,7 +433,7 @@ def _keep(method: Method, stateful: dict[str, Any], log: _Log, step: int, cost: 
         run_dir / "environment.json", json.dumps(environment() | asdict(cost), indent=2) + "\n"
     )
 
-# %% ../nbs/07_training.ipynb #ac6c4826
+# %% ../nbs/07_training.ipynb #f4c579f6
 @torch.inference_mode()
 def synthesize(
     method: Method,
@@ -472,7 +476,7 @@ def synthesize(
         hu = unit_to_hu(out).numpy()
     return to_image(np.round(hu).astype(np.int16), first)
 
-# %% ../nbs/07_training.ipynb #541a4f4b
+# %% ../nbs/07_training.ipynb #56a1240a
 @dataclass(frozen=True)
 class Profile:
     """How large a piece of work is; the budget is training samples seen, equal for every method.
