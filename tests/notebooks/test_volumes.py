@@ -4,23 +4,33 @@
 
 
 import tempfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
+import SimpleITK as sitk
 import torch
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from mr2ct.volumes import (
     BadInput,
     Case,
     body_mask,
     check_same_grid,
+    crop_or_pad,
     crop_slices,
+    dixon,
+    from_itk,
     hu_to_unit,
     load,
     make_image,
     read_case,
+    reorient,
+    resample,
     same_grid,
     save,
     scale_mr,
@@ -28,9 +38,41 @@ from mr2ct.volumes import (
     spacing_mm,
     to_array,
     to_image,
+    to_itk,
     unit_to_hu,
+    unpack_zip,
     write_case,
 )
+
+
+def write_dicom(
+    folder: Path,
+    values: np.ndarray,
+    edit: Callable[[pydicom.Dataset, int], None] = lambda tags, d: None,
+) -> Path:
+    """A CT series of (D, H, W) HU with 2.5 x 0.8 x 0.5 mm voxels, in files whose order is not that of the slices."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names, series = np.random.default_rng(0).permutation(len(values)), generate_uid()
+    for d, slice_ in enumerate(values):
+        tags = pydicom.Dataset()
+        tags.SOPClassUID, tags.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", generate_uid()
+        tags.Modality, tags.SeriesInstanceUID, tags.SeriesDescription = "CT", series, "pelvis"
+        tags.Rows, tags.Columns = slice_.shape
+        tags.PixelSpacing, tags.SliceThickness = [0.8, 0.5], 2.5
+        tags.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        tags.ImagePositionPatient = [-20.0, -31.0, 7.0 + 2.5 * d]
+        tags.SamplesPerPixel, tags.PhotometricInterpretation = 1, "MONOCHROME2"
+        tags.BitsAllocated = tags.BitsStored = 16
+        tags.HighBit, tags.PixelRepresentation = 15, 0
+        tags.RescaleSlope, tags.RescaleIntercept = 1, -1024
+        tags.PixelData = np.asarray(slice_ + 1024, np.uint16).tobytes()
+        tags.file_meta = pydicom.dataset.FileMetaDataset()
+        tags.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        tags.file_meta.MediaStorageSOPClassUID = tags.SOPClassUID
+        tags.file_meta.MediaStorageSOPInstanceUID = tags.SOPInstanceUID
+        edit(tags, d)
+        tags.save_as(folder / f"{names[d]:04d}.dcm", enforce_file_format=True)
+    return folder
 
 
 def _random_image(codes: str, seed: int = 0) -> nib.Nifti1Image:
@@ -172,3 +214,267 @@ def test_case_round_trip_and_grids():
         check_same_grid({"a": image, "b": crop_slices(image, 0, 3)})
     with pytest.raises(BadInput, match="array: expected"):
         to_image(np.zeros((1, 2, 3)), image)
+
+
+def _placed(codes: str, turn: float = 0.3) -> nib.Nifti1Image:
+    """An oblique volume whose affine is as exact as NIfTI stores it."""
+    image = _random_image(codes)
+    c, s = np.cos(turn), np.sin(turn)
+    oblique = np.array([[c, -s, 0, 0], [s, c, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]) @ image.affine
+    return nib.Nifti1Image(image.dataobj, oblique.astype(np.float32).astype(float))
+
+
+def test_every_format_keeps_array_affine_and_spacing_exactly():
+    with tempfile.TemporaryDirectory() as folder:
+        for codes in ("LPS", "RAS", "PSR"):
+            for dtype in (np.int16, np.uint8, np.float32):
+                image = _placed(codes)
+                image = nib.Nifti1Image(np.asarray(image.dataobj).astype(dtype), image.affine)
+                for first in (".nii.gz", ".mha", ".nrrd", ".mhd", ".nii"):
+                    for second in (".nrrd", ".nii.gz", ".mha"):
+                        one = load(save(image, Path(folder) / f"a{first}"))
+                        two = load(save(one, Path(folder) / f"b{second}"))
+                        assert np.array_equal(two.dataobj, image.dataobj)
+                        assert two.get_data_dtype() == dtype
+                        assert np.array_equal(two.affine, image.affine)
+                        assert spacing_mm(two) == spacing_mm(image)
+
+
+def test_itk_and_nibabel_agree_where_a_voxel_lies():
+    image = _placed("PSR")
+    itk = to_itk(image)
+    for index in ([0, 0, 0], [3, 2, 1], [1, 4, 2]):
+        ras = (image.affine @ [*index, 1])[:3]
+        assert np.allclose(itk.TransformIndexToPhysicalPoint(index), ras * [-1, -1, 1], atol=1e-4)
+        assert itk[index] == np.asarray(image.dataobj)[tuple(index)]
+    assert same_grid(from_itk(itk), image)
+    vectors = nib.Nifti1Image(np.random.default_rng(0).random((3, 4, 5, 3)), np.eye(4))
+    assert np.array_equal(from_itk(to_itk(vectors)).dataobj, vectors.dataobj)
+
+
+def test_resample_reads_the_right_place():
+    depth, rows, columns = np.mgrid[:6, :8, :10].astype(np.float32)
+    ramp = make_image(3 * depth + 5 * rows - 2 * columns, (4, 2, 1), (7, -8, 9))  # linear in space
+    finer = resample(ramp, spacing_mm=(2, 1, 0.5))
+    assert shape_of(finer) == (12, 16, 20) and spacing_mm(finer) == (2, 1, 0.5)
+    for index in ([8, 8, 6], [5, 3, 3]):
+        place = np.linalg.inv(ramp.affine) @ finer.affine @ [*index, 1]
+        expected = -2 * place[0] + 5 * place[1] + 3 * place[2]
+        assert abs(np.asarray(finer.dataobj)[tuple(index)] - expected) < 1e-4
+    ends = [i.affine @ [*(np.array(i.shape) - 0.5), 1] for i in (ramp, finer)]
+    assert np.allclose(*ends)  # the same field of view
+    same = resample(ramp, like=reorient(ramp, "RAS"))
+    assert np.allclose(to_array(same), to_array(ramp), atol=1e-5)
+    shift = sitk.TranslationTransform(3, (1.0, 0.0, 0.0))  # reads 1 mm further to the left
+    moved = to_array(resample(ramp, transform=shift))
+    assert np.allclose(moved[:, :, :-1], to_array(ramp)[:, :, 1:], atol=1e-5)
+    labels = make_image(
+        np.random.default_rng(0).integers(0, 3, (6, 8, 10)).astype(np.uint8), (4, 2, 1)
+    )
+    coarse = resample(labels, spacing_mm=(5, 3, 3), interpolation="nearest")
+    assert coarse.get_data_dtype() == np.uint8 and set(np.unique(coarse.dataobj)) <= {0, 1, 2}
+    for bad in (
+        dict(spacing_mm=(0, 1, 1)),
+        dict(interpolation="magic"),
+        dict(like=ramp, spacing_mm=(1, 1, 1)),
+    ):
+        with pytest.raises(BadInput, match="expected"):
+            resample(ramp, **bad)
+
+
+def test_crop_or_pad_keeps_every_voxel_in_its_place():
+    image = _random_image("RAS")
+    mask = np.zeros((5, 7, 9), bool)
+    mask[1:4, 4:6, 6:9] = True
+    for shape in ((3, 4, 5), (9, 9, 9), (None, 3, 20), (1, 1, 1)):
+        window = crop_or_pad(image, shape, mask)
+        expected = tuple(n if s is None else s for n, s in zip((5, 7, 9), shape))
+        assert shape_of(window) == expected and np.allclose(spacing_mm(window), spacing_mm(image))
+        back = to_array(resample(window, like=image, interpolation="nearest", fill=-5000))
+        seen = back > -5000
+        assert np.array_equal(back[seen], to_array(image)[seen]) and seen[2, 5, 7]
+    assert np.array_equal(to_array(crop_or_pad(image, (5, 7, 9))), to_array(image))
+    assert to_array(crop_or_pad(image, (7, 7, 9), fill=-1024))[0].max() == -1024
+    for bad in (dict(shape=(0, 1, 1)), dict(shape=(5, 7, 9), mask=~mask & mask)):
+        with pytest.raises(BadInput, match="expected"):
+            crop_or_pad(image, **bad)
+    with pytest.raises(BadInput, match="codes"):
+        reorient(image, "XYZ")
+
+
+def _series() -> np.ndarray:
+    return np.random.default_rng(3).integers(-1000, 2000, (6, 5, 7)).astype(np.int16)
+
+
+def test_dicom_lies_where_its_tags_say():
+    turn = [0.8, 0.6, 0.0, 0.0, 0.0, -1.0]  # oblique, and rows that run to the feet
+    normal = np.cross(turn[:3], turn[3:])
+
+    def oblique(tags, d):
+        tags.ImageOrientationPatient = turn
+        tags.ImagePositionPatient = list(np.round(np.array([-20.0, -31, 7]) + 2.5 * d * normal, 3))
+
+    for edit, row, column in (
+        (lambda t, d: None, [1, 0, 0], [0, 1, 0]),
+        (oblique, turn[:3], turn[3:]),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            hu = _series()
+            hu[4, 3, 2] = 2999
+            image = load(write_dicom(Path(folder), hu, edit))
+            (Path(folder) / "LICENSE").write_text("not an image")
+            saved = load(save(image, Path(folder) / "ct.nii.gz"))
+            assert image.get_data_dtype() == np.int16
+            found = np.argwhere(np.asarray(saved.dataobj) == 2999)
+            assert len(found) == 1
+            lps = (saved.affine @ [*found[0], 1])[:3] * [-1, -1, 1]
+            step = np.cross(row, column) * 2.5
+            first = np.array([-20.0, -31.0, 7.0])
+            expected = first + 4 * step + 3 * 0.8 * np.array(column) + 2 * 0.5 * np.array(row)
+            assert np.abs(lps - expected).max() < 1e-3
+            assert sorted(np.round(spacing_mm(saved), 4)) == [0.5, 0.8, 2.5]
+
+
+def test_dicom_zip_series_choice_and_slope():
+    def scaled(tags, d):
+        tags.Modality, tags.RescaleSlope, tags.RescaleIntercept = "MR", 0.5, 10
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder, hu = Path(folder), _series()
+        write_dicom(folder / "a" / "deep", hu)
+        with zipfile.ZipFile(folder / "ct.zip", "w") as archive:
+            for path in (folder / "a").rglob("*.dcm"):
+                archive.write(path, path.relative_to(folder))
+        assert np.array_equal(to_array(load(folder / "ct.zip")), hu)
+        with pytest.raises(BadInput, match="ct.zip: expected one series 'lost', got 'pelvis'"):
+            load(folder / "ct.zip", series="lost")
+        write_dicom(
+            folder / "a" / "other", hu + 1, lambda t, d: setattr(t, "SeriesDescription", "other")
+        )
+        with pytest.raises(BadInput, match="expected one series, got 'pelvis' .6 slices.*'other'"):
+            load(folder / "a")
+        assert np.array_equal(to_array(load(folder / "a", series="other")), hu + 1)
+        rescaled = load(write_dicom(folder / "mr", hu, scaled))
+        assert rescaled.get_data_dtype() == np.float32
+        assert np.allclose(to_array(rescaled), (hu + 1024) * 0.5 + 10)
+
+
+def test_dicom_faults_are_named():
+    def colour(tags, d):
+        tags.SamplesPerPixel, tags.PhotometricInterpretation, tags.PlanarConfiguration = 3, "RGB", 0
+        tags.BitsAllocated = tags.BitsStored = 8
+        tags.HighBit, tags.PixelData = 7, bytes(5 * 7 * 3 + 1)
+
+    def compressed(tags, d):
+        tags.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.201"  # HTJ2K
+        tags.PixelData = pydicom.encaps.encapsulate([bytes(range(256))])
+
+    def put(name, value):
+        return lambda tags, d: setattr(tags, name, value)
+
+    def place(axis, formula):
+        return lambda tags, d: tags.ImagePositionPatient.__setitem__(axis, formula(d))
+
+    faults = {
+        r"slices 2.5 mm apart, got 5 mm between .*missing": place(2, lambda d: 2.5 * (d + (d > 2))),
+        r"one slice at each place, got .* at one": place(2, lambda d: 2.5 * max(d, 1)),
+        r"gantry tilt of 11.3°": place(1, lambda d: -31 + 0.5 * d),
+        r"the tags .*none for RescaleSlope": lambda t, d: t.__delattr__("RescaleSlope"),
+        r"none for ImagePositionPatient": lambda t, d: t.__delattr__("ImagePositionPatient"),
+        r"grey values, got RGB": colour,
+        r"one slice a file, got 3 frames": put("NumberOfFrames", 3),
+        r"wider than 0 mm": put("PixelSpacing", [0.0, 0.5]),
+        r"spacing .* as the first slice has": lambda t, d: setattr(
+            t, "PixelSpacing", [0.8, 0.5 + d]
+        ),
+        r"direction of the first slice": lambda t, d: setattr(
+            t, "ImageOrientationPatient", [1, 0, 0, 0, 1, 0] if d else [1, 0, 0, 0, 0, 1]
+        ),
+        r"transfer syntax High-Throughput": compressed,
+    }
+    for text, edit in faults.items():
+        with tempfile.TemporaryDirectory() as folder:
+            with pytest.raises(BadInput, match=text) as caught:
+                load(write_dicom(Path(folder) / "series", _series(), edit))
+            assert "series" in str(caught.value) and "\n" not in str(caught.value)
+    with tempfile.TemporaryDirectory() as folder:
+        with pytest.raises(BadInput, match="no DICOM images"):
+            load(folder)
+        cut = next(write_dicom(Path(folder) / "cut", _series()).glob("*.dcm"))
+        cut.write_bytes(cut.read_bytes()[:-30])
+        with pytest.raises(BadInput, match="whole pixel data"):
+            load(cut.parent)
+
+
+def test_a_tilted_gantry_can_be_straightened():
+    depth, rows, columns = np.mgrid[:8, :20, :10]
+    hu = np.where((abs(rows - depth - 6) < 3) & (abs(columns - 5) < 3), 500, -1000)  # sheared box
+
+    def tilt(tags, d):
+        tags.ImagePositionPatient[1] = -31 - 0.8 * d  # so that the box stands upright in space
+
+    with tempfile.TemporaryDirectory() as folder:
+        image = load(write_dicom(Path(folder), hu, tilt), straighten=True)
+    axes = image.affine[:3, :3] / np.linalg.norm(image.affine[:3, :3], axis=0)
+    assert np.allclose(axes.T @ axes, np.eye(3), atol=1e-6)
+    array = to_array(image)
+    edges = [np.argwhere(array[d, :, 5] > -250)[[0, -1], 0] for d in range(1, 7)]
+    assert np.ptp(edges, axis=0).max() == 0, "the box still leans"
+    assert abs((array > -250).sum() - (hu > 0).sum()) < 0.1 * (hu > 0).sum()
+
+
+def test_a_zip_writes_nothing_outside_its_folder():
+    link = zipfile.ZipInfo("link")
+    link.external_attr = 0o120777 << 16
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        for name, member in {"up": "../evil.txt", "root": "/evil.txt", "link": link}.items():
+            with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+                archive.writestr("good.txt", "fine")
+                archive.writestr(member, "../evil.txt")
+            with pytest.raises(BadInput, match="stay inside"):
+                unpack_zip(folder / f"{name}.zip", folder / "out")
+            assert not (folder / "evil.txt").exists() and not (folder / "out").exists()
+        (folder / "text.zip").write_text("no zip")
+        with pytest.raises(BadInput, match="text.zip: expected a whole zip"):
+            load(folder / "text.zip")
+
+
+def test_other_formats_are_checked_like_nifti():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        good = save(_random_image("RAS"), folder / "good.nrrd")
+        (folder / "half.nrrd").write_bytes(good.read_bytes()[:-40])
+        header = good.read_bytes().split(b"\n\n")[0].decode()
+        flat = header.replace(
+            header[header.index("space directions") :].split("\n")[0],
+            "space directions: (0,0,0) (0,1,0) (0,0,1)",
+        )
+        (folder / "flat.nrrd").write_bytes(flat.encode() + good.read_bytes()[len(header) :])
+        colour = sitk.GetImageFromArray(np.zeros((3, 4, 5, 3), np.uint8), isVector=True)
+        sitk.WriteImage(colour, str(folder / "rgb.mha"))
+        sitk.WriteImage(sitk.Image(4, 5, sitk.sitkInt16), str(folder / "flat2.mha"))
+        save(_random_image("RAS"), folder / "lost.mhd")
+        next(folder.glob("lost.*raw")).unlink()
+        whole = save(_random_image("RAS"), folder / "zero.nii").read_bytes()
+        header = nib.load(folder / "zero.nii").header.copy()
+        header["sform_code"], header["srow_x"] = 1, 0
+        (folder / "zero.nii").write_bytes(header.binaryblock + whole[348:])
+        faults = {
+            "half.nrrd": "whole NRRD",
+            "flat.nrrd": "NRRD|singular",
+            "rgb.mha": "3-D volume",
+            "flat2.mha": "3-D volume",
+        }
+        for name, text in (
+            faults | {"lost.mhd": "whole MHD", "zero.nii": "singular", "no": "folder"}
+        ).items():
+            with pytest.raises(BadInput, match=text) as caught:
+                load(folder / name)
+            assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_dixon_by_hand():
+    for ip, op in ((np.array([4.0]), np.array([2.0])), (torch.tensor([4.0]), torch.tensor([2.0]))):
+        water, fat = dixon(ip, op)
+        assert float(water[0]) == 3 and float(fat[0]) == 1
