@@ -1,0 +1,198 @@
+"""What the scripts of this folder share: the licence first, sources, one line a case, `cases.csv` at the end."""
+
+import csv
+import functools
+import hashlib
+import inspect
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import typer
+
+from mr2ct.datasets import fetch, home, list_cases, write_cases
+from mr2ct.prepare import mutual_information, register_rigid
+from mr2ct.volumes import (
+    HU_MAX,
+    HU_MIN,
+    BadInput,
+    Case,
+    body_mask,
+    crop_or_pad,
+    read_case,
+    resample,
+    to_array,
+    to_image,
+    write_case,
+)
+
+TCIA = "https://services.cancerimagingarchive.net/nbia-api/services/v1/getImageWithMD5Hash"
+
+
+def run(command: Callable[..., None], licence: str) -> None:
+    """Run a script: its docstring and the licence are the help, the licence is printed before anything is done.
+
+    Exit codes as `mr2ct` has them: 0 done; 2 bad input, or a file that cannot be read or written; 130 stopped by hand.
+    """
+
+    @functools.wraps(command)
+    def with_licence(**options: object) -> None:
+        print(f"Licence: {licence}", flush=True)
+        command(**options)
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command(help=f"{inspect.getdoc(command)}\n\nLicence: {licence}")(with_licence)
+    try:
+        return app()
+    except BadInput as error:
+        code, text = 2, str(error)
+    except OSError as error:
+        code, text = 2, f"{error.filename}: expected to read or write it, got: {error.strerror}"
+    except KeyboardInterrupt:
+        code, text = 130, "stopped; the same command goes on from here"
+    print(f"{Path(sys.argv[0]).stem}: {' '.join(text.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def is_offline() -> bool:
+    """True when MR2CT_OFFLINE forbids to ask the network for anything."""
+    return os.environ.get("MR2CT_OFFLINE", "0") not in ("", "0")
+
+
+def download(url: str, name: str, checksum: str | None = None) -> Path:
+    """A file in the folder of downloads, which a second run finds there."""
+    path = home() / "downloads" / name
+    print(f"{name}: {'at hand' if path.is_file() else f'from {url}'}", flush=True)
+    return fetch(url, path, checksum)
+
+
+def dicom(source: str, url: str = TCIA) -> Path:
+    """A DICOM folder or zip at hand, or the SeriesInstanceUID of a series in The Cancer Imaging Archive.
+
+    The archive packs a series anew for each request, so there is no sum for the whole; it encloses the MD5 sum of
+    each file, and those are compared.
+    """
+    if source.replace(".", "").isdigit() and not Path(source).exists():
+        path = download(f"{url}?SeriesInstanceUID={source}", f"{source}.zip")
+        try:
+            _check_sums(path)
+        except BadInput:
+            path.unlink()
+            raise
+        return path
+    if not Path(source).exists():
+        raise BadInput(
+            f"{source}: expected a DICOM folder, a zip or a SeriesInstanceUID, found nothing"
+        )
+    return Path(source)
+
+
+def _check_sums(path: Path) -> None:
+    """Raise BadInput unless an archive is whole and its files have the MD5 sums of the list in it, if it has one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken, names = archive.testzip(), archive.namelist()
+            listed = [n for n in names if Path(n).name == "md5hashes.csv"]
+            rows = (
+                csv.reader(archive.read(listed[0]).decode("utf-8-sig").splitlines())
+                if listed
+                else ()
+            )
+            for name, wanted in (row[:2] for row in list(rows)[1:]):
+                found = (
+                    hashlib.md5(archive.read(name)).hexdigest() if name in names else "no such file"
+                )
+                if found != wanted.strip().lower():
+                    raise BadInput(
+                        f"{path}: expected MD5 {wanted} for {name}, got {found}; removed"
+                    )
+    except zipfile.BadZipFile as why:
+        raise BadInput(f"{path}: expected a zip of DICOM files, got: {why}; removed") from None
+    if broken or not any(n.endswith(".dcm") for n in names):
+        raise BadInput(f"{path}: expected whole DICOM files, got {broken or names}; removed")
+
+
+def is_written(out: Path, name: str) -> bool:
+    """True, and a line that says so, for a case of an earlier run; a case appears whole or not at all."""
+    there = (out / name).is_dir()
+    if there:
+        print(f"{name}: already there", flush=True)
+    return there
+
+
+def write(case: Case, out: Path, note: str = "") -> None:
+    """Write a case, and its line."""
+    write_case(case, out)
+    print(f"{case.id}: written{note and f', {note}'}", flush=True)
+
+
+def register(
+    name: str,
+    channel: str,
+    mr: nib.Nifti1Image,
+    ct: nib.Nifti1Image,
+    spacing_mm: tuple[float, float, float],
+    margin_mm: float = 15.0,
+) -> Case:
+    """A case from two series in different frames: the CT is carried rigidly to the MR's grid, and read there once.
+
+    Args:
+        name, channel: of the case, and of its MR.
+        mr, ct: as loaded; the CT in HU.
+        spacing_mm: working voxels (z, y, x).
+        margin_mm: kept round the body.
+
+    Returns:
+        MR and CT with body where both were seen, cut to it.
+    """
+    mr = resample(mr, spacing_mm=spacing_mm)
+    body = body_mask(to_array(mr))
+    registration = register_rigid(mr, ct, body, starts="auto", seed=0)
+    turn, shift = registration.turn_deg, registration.shift_mm
+    print(
+        f"{name}: CT axes {registration.start}, turned {turn:.1f}°, shifted {shift:.1f} mm",
+        flush=True,
+    )
+    hu = resample(ct, like=mr, transform=registration.transform, fill=HU_MIN)
+    seen = to_image(np.ones(to_array(ct).shape, np.uint8), ct)
+    seen = resample(
+        seen, like=mr, transform=registration.transform, interpolation="nearest", fill=0
+    )
+    mask = body & (to_array(seen) > 0)
+    if not mask.any():
+        raise BadInput(
+            f"{name}: expected the CT to cover some of the body after registration, got none"
+        )
+    hu = to_image(to_array(hu).clip(HU_MIN, HU_MAX).round().astype(np.int16), mr)
+    volumes = {"mr": mr, "ct": hu, "mask": to_image(mask.astype(np.uint8), mr)}
+    box = [np.ptp(np.flatnonzero(mask.any(axis))) + 1 for axis in ((1, 2), (0, 2), (0, 1))]
+    grown = [int(n + 2 * round(margin_mm / s)) for n, s in zip(box, spacing_mm)]
+    size = [min(n, full) for n, full in zip(grown, mask.shape)]
+    cut = {n: crop_or_pad(v, size, mask) for n, v in volumes.items()}
+    return Case(name, {channel: cut["mr"]}, cut["ct"], cut["mask"])
+
+
+def information(folder: Path) -> float:
+    """Mutual information of MR (first channel) and CT of a written case, inside its mask, in nats."""
+    case = read_case(folder, extras=())
+    mr = to_array(next(iter(case.mr.values())))
+    return round(mutual_information(mr, to_array(case.ct), case.body()), 4)
+
+
+def finish(out: Path, table: pd.DataFrame | None = None) -> None:
+    """Add the mutual information of each case, write `cases.csv`, and say what the split is."""
+    table = list_cases(out, check=True) if table is None else table
+    if "mutual_information" not in table:
+        told = {name: information(out / name) for name in dict.fromkeys(table["id"])}
+        table = table.assign(mutual_information=table["id"].map(told))
+    path = write_cases(table, out)
+    for name in table["id"]:  # what a killed run left of a case
+        for left in out.glob(f".{name}-*"):
+            shutil.rmtree(left)
+    print(f"{path}: {list_cases(out).attrs['note']}", flush=True)
