@@ -12,25 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import nibabel as nib
-import numpy as np
 import pandas as pd
 import typer
 
 from mr2ct.datasets import fetch, home, list_cases, write_cases
-from mr2ct.prepare import mutual_information, register_rigid
-from mr2ct.volumes import (
-    HU_MAX,
-    HU_MIN,
-    BadInput,
-    Case,
-    body_mask,
-    crop_or_pad,
-    read_case,
-    resample,
-    to_array,
-    to_image,
-    write_case,
-)
+from mr2ct.prepare import Recipe, mutual_information, prepare_case
+from mr2ct.volumes import BadInput, Case, read_case, to_array, write_case
 
 TCIA = "https://services.cancerimagingarchive.net/nbia-api/services/v1/getImageWithMD5Hash"
 
@@ -138,44 +125,22 @@ def register(
     mr: nib.Nifti1Image,
     ct: nib.Nifti1Image,
     spacing_mm: tuple[float, float, float],
-    margin_mm: float = 15.0,
 ) -> Case:
     """A case from two series in different frames: the CT is carried rigidly to the MR's grid, and read there once.
 
     Args:
         name, channel: of the case, and of its MR.
         mr, ct: as loaded; the CT in HU.
-        spacing_mm: working voxels (z, y, x).
-        margin_mm: kept round the body.
+        spacing_mm: voxels (z, y, x) of the case.
 
     Returns:
-        MR and CT with body where both were seen, cut to it.
+        MR as it was scanned (no bias correction) and CT, cut to the body where both were seen.
     """
-    mr = resample(mr, spacing_mm=spacing_mm)
-    body = body_mask(to_array(mr))
-    registration = register_rigid(mr, ct, body, starts="auto", seed=0)
-    turn, shift = registration.turn_deg, registration.shift_mm
-    print(
-        f"{name}: CT axes {registration.start}, turned {turn:.1f}°, shifted {shift:.1f} mm",
-        flush=True,
-    )
-    hu = resample(ct, like=mr, transform=registration.transform, fill=HU_MIN)
-    seen = to_image(np.ones(to_array(ct).shape, np.uint8), ct)
-    seen = resample(
-        seen, like=mr, transform=registration.transform, interpolation="nearest", fill=0
-    )
-    mask = body & (to_array(seen) > 0)
-    if not mask.any():
-        raise BadInput(
-            f"{name}: expected the CT to cover some of the body after registration, got none"
-        )
-    hu = to_image(to_array(hu).clip(HU_MIN, HU_MAX).round().astype(np.int16), mr)
-    volumes = {"mr": mr, "ct": hu, "mask": to_image(mask.astype(np.uint8), mr)}
-    box = [np.ptp(np.flatnonzero(mask.any(axis))) + 1 for axis in ((1, 2), (0, 2), (0, 1))]
-    grown = [int(n + 2 * round(margin_mm / s)) for n, s in zip(box, spacing_mm)]
-    size = [min(n, full) for n, full in zip(grown, mask.shape)]
-    cut = {n: crop_or_pad(v, size, mask) for n, v in volumes.items()}
-    return Case(name, {channel: cut["mr"]}, cut["ct"], cut["mask"])
+    recipe = Recipe(spacing_mm=spacing_mm, bias=False, margin_mm=15.0)
+    case, row = prepare_case(Case(name, {channel: mr}, ct), recipe)
+    told = f"turned {row['turn_deg']:.1f}°, shifted {row['shift_mm']:.1f} mm"
+    print(f"{name}: CT axes {row['orientation']}, {told}", flush=True)
+    return case
 
 
 def information(folder: Path) -> float:

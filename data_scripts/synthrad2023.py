@@ -16,6 +16,7 @@ from common import download, finish, information, is_offline, is_written, run, w
 from pooch.downloaders import ZenodoRepository
 
 from mr2ct.datasets import check_case, home
+from mr2ct.prepare import rank_cases
 from mr2ct.volumes import BadInput, Case, crop_or_pad, load, read_case, shape_of
 
 LICENCE = (
@@ -100,10 +101,11 @@ def divide(
     for _, rows in table.groupby("centre"):
         drawn = rng.permutation(rows.index)[: round(test * len(rows))]
         table.loc[drawn, "split"] = "test"
-    left = table[table["split"] == "train"].sort_values("mutual_information", ascending=False)
-    best = left.index[: max(1, round(clean * len(left)))]
-    table.loc[best, "split"] = "val"
-    return table.assign(clean=table.index.isin(best))
+    left = table.loc[table["split"] == "train", "id"]
+    ranked = rank_cases({name: told[name] for name in left}, clean)
+    table["clean"] = table["id"].isin(ranked.loc[ranked["clean"], "id"])
+    table.loc[table["clean"], "split"] = "val"
+    return table
 
 
 def synthrad2023(
@@ -116,7 +118,7 @@ def synthrad2023(
         float, typer.Option(min=0, max=0.9, help="Share of each centre to test on.")
     ] = 0.2,
     clean: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the rest to mark clean.")
+        float, typer.Option(min=0.001, max=1, help="Share of the rest to mark clean.")
     ] = 0.11,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw of test patients.")] = 0,
     url: Annotated[str, typer.Option(hidden=True)] = "https://zenodo.org/api/records",

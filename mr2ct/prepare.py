@@ -7,7 +7,7 @@ __all__ = ['correct_bias', 'z_score', 'data_range', 'scale_range', 'joint_histog
            'normalized_mutual_information', 'Registration', 'register_rigid', 'target_error_mm', 'register_bspline',
            'render_registration', 'registration_explorer', 'rank_cases', 'Recipe', 'prepare_case']
 
-# %% ../nbs/03_prepare.ipynb #dd4adf1b
+# %% ../nbs/03_prepare.ipynb #5ff0f399
 import io
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ from mr2ct.volumes import (
     to_itk,
 )
 
-# %% ../nbs/03_prepare.ipynb #fc2a29aa
+# %% ../nbs/03_prepare.ipynb #678ccfe2
 def correct_bias(
     mr: nib.Nifti1Image,
     mask: np.ndarray | None = None,
@@ -78,7 +78,7 @@ def correct_bias(
     field = np.exp(log_field - np.log(np.exp(log_field[body]).mean())).astype(np.float32)
     return to_image(values / field, mr), to_image(field, mr)
 
-# %% ../nbs/03_prepare.ipynb #1ce7ec19
+# %% ../nbs/03_prepare.ipynb #44dabf10
 def z_score(mr: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mean 0 and standard deviation 1 inside the body of the whole volume.
 
@@ -116,7 +116,7 @@ def scale_range(mr: np.ndarray, low: float, high: float) -> np.ndarray:
         raise BadInput(f"low, high: expected low < high, got {low:g} and {high:g}")
     return np.clip((mr - low) * (2 / (high - low)) - 1, -1, 1).astype(np.float32)
 
-# %% ../nbs/03_prepare.ipynb #9ec1cdcc
+# %% ../nbs/03_prepare.ipynb #8a1d710e
 def joint_histogram(
     a: np.ndarray,
     b: np.ndarray,
@@ -192,7 +192,7 @@ def normalized_mutual_information(
     joint = _entropy(counts)
     return (_entropy(counts.sum(1)) + _entropy(counts.sum(0))) / joint if joint > 0 else 1.0
 
-# %% ../nbs/03_prepare.ipynb #cf56c49d
+# %% ../nbs/03_prepare.ipynb #f51610c4
 @dataclass(frozen=True)
 class Registration:
     """Where the moving volume belongs.
@@ -200,7 +200,7 @@ class Registration:
     Attributes:
         transform: takes a point of `fixed` to its point in `moving` (ITK, LPS mm); what `resample` takes.
         information: mutual information of the two at the last level, nats.
-        start: the start that won: "frame", or an orientation of the moving axes such as "+x -y -z".
+        orientation: the start that won: "frame", or the moving axes that lie along x, y, z, such as "-x +y -z".
         shift_mm: length by which the rigid part moves the middle of `fixed`.
         turn_deg: angle of the rigid part.
         smallest_jacobian: least local volume ratio inside the mask; 1 for a rigid motion.
@@ -208,7 +208,7 @@ class Registration:
 
     transform: sitk.Transform
     information: float
-    start: str
+    orientation: str
     shift_mm: float
     turn_deg: float
     smallest_jacobian: float = 1.0
@@ -256,7 +256,7 @@ def _rim(body: sitk.Image, voxels: float) -> sitk.Image:
     rim.CopyInformation(body)
     return rim
 
-# %% ../nbs/03_prepare.ipynb #e85769fe
+# %% ../nbs/03_prepare.ipynb #70f36559
 def _middle(image: nib.Nifti1Image, body: np.ndarray) -> np.ndarray:
     """Centre of mass of a mask, LPS mm."""
     index = np.array([a.mean() for a in np.nonzero(body)])[::-1]
@@ -299,7 +299,7 @@ def _starts(middle: np.ndarray, there: np.ndarray) -> dict[str, sitk.VersorRigid
                 starts[name] = _motion(middle, turn, there - middle)
     return starts
 
-# %% ../nbs/03_prepare.ipynb #f36f37ec
+# %% ../nbs/03_prepare.ipynb #e9664f7e
 def _climb(
     fixed: sitk.Image,
     moving: sitk.Image,
@@ -336,7 +336,7 @@ def _climb(
     turns = [np.array(t.GetMatrix()).reshape(3, 3) for t in (start, step)]
     return _motion(centre, turns[0] @ turns[1], there - centre)
 
-# %% ../nbs/03_prepare.ipynb #9f3b931b
+# %% ../nbs/03_prepare.ipynb #3a20aa24
 def _best(
     level: Sequence[sitk.Image],
     tried: Mapping[str, sitk.Transform],
@@ -362,7 +362,7 @@ def _best(
         )
     return {name: climbed[name] for name in sorted(score, key=score.get, reverse=True)[:keep]}
 
-# %% ../nbs/03_prepare.ipynb #034f970c
+# %% ../nbs/03_prepare.ipynb #76fc869c
 def register_rigid(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
@@ -433,7 +433,7 @@ def target_error_mm(
     here = [transform.TransformPoint((p + moved[tuple(i)]).tolist()) for p, i in zip(there, index)]
     return np.linalg.norm(np.array(here) - np.array(there), axis=1)
 
-# %% ../nbs/03_prepare.ipynb #5a643687
+# %% ../nbs/03_prepare.ipynb #becf5763
 def _splines(size: int, step: float, full: int, cells: int) -> torch.Tensor:
     """(size, cells + 3) cubic B-splines at the middles of `size` blocks of `step` voxels, of `full` in all."""
     place = (np.arange(size) + 0.5) * step / full * cells
@@ -480,7 +480,7 @@ def _unit(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     low, high = np.percentile(values[inside], (1, 99))
     return ((values - low) / max(high - low, 1e-6)).astype(np.float32)
 
-# %% ../nbs/03_prepare.ipynb #3a107ea1
+# %% ../nbs/03_prepare.ipynb #612e01bc
 def _bend(
     fixed: np.ndarray,
     moving: np.ndarray,
@@ -524,7 +524,7 @@ def _smallest_jacobian(transform: sitk.Transform, grid: sitk.Image, inside: np.n
         sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field))[inside].min()
     )
 
-# %% ../nbs/03_prepare.ipynb #cb4de4ed
+# %% ../nbs/03_prepare.ipynb #f23832e7
 def register_bspline(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
@@ -577,9 +577,11 @@ def register_bspline(
         )
     both = sitk.CompositeTransform([rigid.transform, spline])  # the last one is applied first
     information = _information((grid, thin, rim), both)
-    return Registration(both, information, rigid.start, rigid.shift_mm, rigid.turn_deg, jacobian)
+    return Registration(
+        both, information, rigid.orientation, rigid.shift_mm, rigid.turn_deg, jacobian
+    )
 
-# %% ../nbs/03_prepare.ipynb #b6ed9199
+# %% ../nbs/03_prepare.ipynb #50c0135d
 def render_registration(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
@@ -616,7 +618,7 @@ def render_registration(
         (row + column) % 2, np.clip((ct[k] + 200) / 500, 0, 1), grey
     ), mutual_information(mr, ct, inside)
 
-# %% ../nbs/03_prepare.ipynb #6a989890
+# %% ../nbs/03_prepare.ipynb #6240723a
 def registration_explorer(
     fixed: nib.Nifti1Image, moving: nib.Nifti1Image, mask: np.ndarray | None = None
 ) -> W.Box:
@@ -649,7 +651,7 @@ def registration_explorer(
     draw()
     return W.HBox([W.VBox([*shifts, turn, index, says]), picture])
 
-# %% ../nbs/03_prepare.ipynb #c68e588a
+# %% ../nbs/03_prepare.ipynb #ac104e62
 def rank_cases(information: Mapping[str, float], share: float = 0.11) -> pd.DataFrame:
     """Order cases by their mutual information and mark the top share as clean.
 
@@ -671,7 +673,7 @@ def rank_cases(information: Mapping[str, float], share: float = 0.11) -> pd.Data
     table["clean"] = (np.arange(len(table)) < count) & table["mutual_information"].notna()
     return table.reset_index(drop=True)
 
-# %% ../nbs/03_prepare.ipynb #47bc8d1b
+# %% ../nbs/03_prepare.ipynb #763598bb
 @dataclass(frozen=True)
 class Recipe:
     """What `prepare_case` does.
@@ -708,7 +710,8 @@ def _align(
             result = register_bspline(mr, ct, result, body)
         transform = result.transform
         found = {
-            k: getattr(result, k) for k in ("start", "shift_mm", "turn_deg", "smallest_jacobian")
+            k: getattr(result, k)
+            for k in ("orientation", "shift_mm", "turn_deg", "smallest_jacobian")
         }
     moved = to_array(resample(ct, like=mr, transform=transform, fill=_AIR_HU))
     ones = nib.Nifti1Image(np.ones(ct.shape[:3], np.uint8), ct.affine)
@@ -719,7 +722,7 @@ def _align(
         raise BadInput("ct: expected to overlap with the body in the MR, got no voxel in common")
     return to_image(np.rint(np.clip(moved, -32768, 32767)).astype(np.int16), mr), covered, found
 
-# %% ../nbs/03_prepare.ipynb #983ccae5
+# %% ../nbs/03_prepare.ipynb #bfa6d942
 def prepare_case(case: Case, recipe: Recipe = Recipe()) -> tuple[Case, dict[str, Any]]:
     """Make a case of volumes that may each have a grid of their own.
 
@@ -729,7 +732,7 @@ def prepare_case(case: Case, recipe: Recipe = Recipe()) -> tuple[Case, dict[str,
 
     Returns:
         The case on the grid of its first MR channel (patient axes LPS), and what to write in its row of `cases.csv`:
-        mutual_information and normalized_mutual_information in the body, start, shift_mm, turn_deg, smallest_jacobian.
+        mutual_information and normalized_mutual_information in the body, orientation, shift_mm, turn_deg, smallest_jacobian.
 
     Raises:
         BadInput: a mask or a CT that lies outside the MR, a CT without air below 0 HU, or what the steps refuse.

@@ -13,11 +13,13 @@ from unittest import mock
 
 import nibabel as nib
 import numpy as np
-
+import pandas as pd
+import pytest
 from mr2ct.phantom import make_case
-from mr2ct.volumes import load, save, to_array, write_case
+from mr2ct.prepare import Recipe
+from mr2ct.volumes import BadInput, load, read_case, resample, save, to_array, to_image, write_case
 
-from mr2ct.cli import main
+from mr2ct.cli import find_raw, main, prepare_folder
 
 
 def _run(*words: object) -> tuple[int, str, str]:
@@ -136,10 +138,170 @@ def test_synthesis_lands_on_the_grid_of_the_mr():
         )
 
 
+def _raw(folder: Path, name: str, seed: int, ending: str) -> None:
+    case = make_case(seed, (10, 48, 48), rigid_mm=5.0)
+    (folder / name).mkdir(parents=True)
+    save(case.mr["ip"], folder / name / f"MR_ip{ending}")
+    save(case.ct, folder / name / f"Ct{ending}")
+
+
+def test_a_folder_is_prepared_once_and_goes_on():
+    with tempfile.TemporaryDirectory() as folder:
+        raw, out = Path(folder) / "raw", Path(folder) / "out"
+        for k, ending in enumerate((".nii.gz", ".mha", ".nrrd")):
+            _raw(raw, f"p{k}", k, ending)
+        (raw / "p3").mkdir()
+        (raw / "p3" / "mr.nii.gz").write_bytes(b"nothing")
+        lines: list[str] = []
+        recipe = Recipe(starts="frame", bias=False)
+        table = prepare_folder(raw, out, recipe, workers=2, say=lines.append)
+        assert list(table["id"]) == ["p0", "p1", "p2", "p3"] and len(lines) == 4
+        assert (
+            list(table["refused"] != "") == [False, False, False, True]
+            and "mr.nii.gz" in table["refused"][3]
+        )
+        assert set(read_case(out / "p1").mr) == {"ip"} and not (out / "p3").exists()
+        alone = prepare_folder(raw / "p1", Path(folder) / "one", recipe, say=lines.append)
+        pair = read_case(out / "p1"), read_case(Path(folder) / "one" / "p1")
+        assert np.array_equal(
+            to_array(pair[0].ct), to_array(pair[1].ct)
+        )  # a process of its own changes nothing
+        assert alone["mutual_information"][0] == table["mutual_information"][1]
+        (out / ".prepared" / "p2.json").unlink()  # not ours any more: never overwritten
+        again = prepare_folder(raw, out, recipe, workers=1, say=lines.append)
+        assert (
+            list(again["kept"]) == [True, True, False, False]
+            and "another origin" in again["refused"][2]
+        )
+        assert again["mutual_information"][0] == table["mutual_information"][0]
+        other = prepare_folder(raw, out, Recipe(register="none"), workers=1, say=lines.append)
+        assert "options" in other["refused"][0]
+
+
+def test_a_run_that_was_killed_redoes_the_half_done_case():
+    with tempfile.TemporaryDirectory() as folder:
+        raw, out = Path(folder) / "raw", Path(folder) / "out"
+        _raw(raw, "p0", 0, ".mha")
+        recipe = Recipe(register="none", bias=False)
+        prepare_folder(raw, out, recipe, workers=1, say=lambda line: None)
+        before = to_array(read_case(out / "p0").ct)
+        (out / "p0").rename(
+            out / ".p0-half"
+        )  # as `write_case` leaves it when killed before the last step
+        table = prepare_folder(raw, out, recipe, workers=1, say=lambda line: None)
+        assert not table["kept"][0] and np.array_equal(to_array(read_case(out / "p0").ct), before)
+
+
+def test_bad_raw_folders_are_named():
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw"
+        _raw(raw, "p0", 0, ".mha")
+        save(make_case(0, (10, 48, 48)).ct, raw / "p0" / "ct.nii.gz")
+        with pytest.raises(BadInput, match="one volume called ct"):
+            find_raw(raw / "p0")
+        for source in (raw / "none", Path(folder)):
+            with pytest.raises(BadInput, match="expected"):
+                prepare_folder(source, raw / "out")
+        with pytest.raises(BadInput, match="same"):
+            prepare_folder(raw, raw)
+
+
+def test_prepare_makes_a_data_set_and_keeps_its_split():
+    with tempfile.TemporaryDirectory() as folder:
+        raw, out = Path(folder) / "raw", Path(folder) / "out"
+        for k in range(3):
+            _raw(raw, f"p{k}", k, ".mha")
+        words = ("prepare", raw, out, "--starts", "frame", "--no-bias", "--workers", 1)
+        code, said, _ = _run(*words, "--spacing", 24, 10, 10)
+        assert code == 0 and said.splitlines()[-1] == str(out / "cases.csv")
+        table = pd.read_csv(out / "cases.csv")
+        assert list(table["split"]) == ["train", "train", "test"] and table["clean"].sum() == 1
+        assert table["mutual_information"].notna().all() and list(table["start"]) == [0, 0, 0]
+        assert np.allclose(table[["spacing_z_mm", "spacing_x_mm"]], [24, 10], atol=1e-3)
+        assert not table["clean"][table["split"] == "test"].any()
+        table.assign(split=["test", "train", "val"]).to_csv(out / "cases.csv", index=False)
+        _raw(raw, "p9", 9, ".nrrd")
+        assert _run(*words, "--spacing", 24, 10, 10)[0] == 0
+        again = pd.read_csv(out / "cases.csv")
+        assert (
+            list(again["split"]) == ["test", "train", "val", "train"]
+            and again["start"].notna().all()
+        )
+        assert "options" in _run(*words)[1]  # another spacing: refused, and what is there stays
+        assert read_case(out / "p1").ct.shape == read_case(out / "p1").mask.shape
+        assert (
+            _run(
+                "bench",
+                "--data",
+                out,
+                "--out",
+                Path(folder) / "b",
+                "--profile",
+                "smoke",
+                "--methods",
+                "bulk_3",
+            )[0]
+            == 0
+        )
+        (raw / "p2" / "Ct.mha").write_bytes(b"")
+        code, said, line = _run(
+            "prepare", raw, Path(folder) / "new", "--no-bias", "--register", "none"
+        )
+        assert code == 2 and line.count("\n") == 1 and "p2" in line and "Ct.mha" in said
+        assert "affine" in _refused("prepare", raw, Path(folder) / "x", "--register", "affine")
+        assert "found nothing" in _refused("prepare", Path(folder) / "none", Path(folder) / "x")
+
+
+def test_scores_of_files_and_of_folders():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / "sct").mkdir()
+        for seed in (0, 1):
+            path = write_case(make_case(seed, (12, 64, 64)), folder / "data")
+            hu = to_array(load(path / "ct.nii.gz"))
+            save(
+                to_image((hu + 10 * (seed + 1)).astype(np.float32), load(path / "ct.nii.gz")),
+                folder / "sct" / f"{path.name}.mha",
+            )
+        one = _run(
+            "score", folder / "sct" / "pelvis_0000.mha", folder / "data/pelvis_0000/ct.nii.gz"
+        )[1]
+        assert "10.0 HU" in one and "mae" in one
+        code, said, _ = _run("score", folder / "sct", folder / "data")
+        table = pd.read_csv(io.StringIO(said), index_col="id")
+        assert code == 0 and np.allclose(table["bias"], [10, 20], atol=1) and len(table) == 2
+        kept = folder / "scores.csv"
+        code, said, _ = _run(
+            "score", folder / "sct", folder / "data", "--preset", "slice2d", "--out", kept
+        )
+        assert code == 0 and "not available" in said and "mean of 2 cases, slice2d" in said
+        assert list(pd.read_csv(kept)["id"]) == ["pelvis_0000", "pelvis_0001"]
+        other = _run(
+            "score",
+            folder / "sct" / "pelvis_0000.mha",
+            folder / "data/pelvis_0000/ct.nii.gz",
+            "--preset",
+            "hiasa2018",
+            "--mr",
+            folder / "data/pelvis_0000/mr_ip.nii.gz",
+        )[1]
+        assert "mi_mr" in other and "not available" not in other
+        far = resample(load(folder / "data/pelvis_0000/mask.nii.gz"), interpolation="nearest")
+        save(to_image(np.zeros((12, 64, 64), np.uint8), far), folder / "none.nii.gz")
+        pair = (folder / "sct" / "pelvis_0000.mha", folder / "data/pelvis_0000/ct.nii.gz")
+        assert "empty mask" in _refused("score", *pair, "--mask", folder / "none.nii.gz")
+        assert "synthrad2023" in _refused("score", *pair, "--preset", "mine")
+        assert ".csv" in _refused("score", *pair, "--out", folder / "scores.xlsx")
+        assert "one of each" in _refused("score", folder / "sct", pair[1])
+        (folder / "sct" / "pelvis_0001.mha").rename(folder / "sct" / "stranger.mha")
+        line = _refused("score", folder / "sct", folder / "data")
+        assert "stranger" in line and "pelvis_0001" in line
+
+
 def test_the_installed_program_helps_and_refuses():
     program = Path(sys.executable).parent / "mr2ct"
     text = subprocess.run([program, "--help"], capture_output=True, text=True).stdout
-    for command in ("phantom", "train", "synthesize", "score", "bench"):
+    for command in ("phantom", "prepare", "train", "synthesize", "score", "bench"):
         assert command in text and _run(command, "--help")[0] == 0
     done = subprocess.run([program, "score", "a.png", "b.nii.gz"], capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "b.nii.gz" in done.stderr

@@ -116,7 +116,7 @@ def test_rigid_registration_undoes_what_was_planted():
     assert again.transform.GetParameters() == found.transform.GetParameters()  # same seed
     aligned = make_case(2, (16, 80, 80))
     still = register_rigid(aligned.mr["ip"], aligned.ct, aligned.body())
-    assert still.start == "frame" and still.turn_deg < 1
+    assert still.orientation == "frame" and still.turn_deg < 1
     assert still.shift_mm < 0.3 * min(spacing_mm(aligned.ct))
 
 
