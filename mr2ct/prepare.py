@@ -7,7 +7,7 @@ __all__ = ['correct_bias', 'z_score', 'data_range', 'scale_range', 'joint_histog
            'normalized_mutual_information', 'Registration', 'register_rigid', 'target_error_mm', 'register_bspline',
            'render_registration', 'registration_explorer', 'rank_cases', 'Recipe', 'prepare_case']
 
-# %% ../nbs/03_prepare.ipynb #5ff0f399
+# %% ../nbs/03_prepare.ipynb #68639c04
 import io
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ from mr2ct.volumes import (
     to_itk,
 )
 
-# %% ../nbs/03_prepare.ipynb #678ccfe2
+# %% ../nbs/03_prepare.ipynb #b5a36425
 def correct_bias(
     mr: nib.Nifti1Image,
     mask: np.ndarray | None = None,
@@ -78,7 +78,7 @@ def correct_bias(
     field = np.exp(log_field - np.log(np.exp(log_field[body]).mean())).astype(np.float32)
     return to_image(values / field, mr), to_image(field, mr)
 
-# %% ../nbs/03_prepare.ipynb #44dabf10
+# %% ../nbs/03_prepare.ipynb #1880be74
 def z_score(mr: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mean 0 and standard deviation 1 inside the body of the whole volume.
 
@@ -116,7 +116,7 @@ def scale_range(mr: np.ndarray, low: float, high: float) -> np.ndarray:
         raise BadInput(f"low, high: expected low < high, got {low:g} and {high:g}")
     return np.clip((mr - low) * (2 / (high - low)) - 1, -1, 1).astype(np.float32)
 
-# %% ../nbs/03_prepare.ipynb #8a1d710e
+# %% ../nbs/03_prepare.ipynb #6a34edf2
 def joint_histogram(
     a: np.ndarray,
     b: np.ndarray,
@@ -192,7 +192,7 @@ def normalized_mutual_information(
     joint = _entropy(counts)
     return (_entropy(counts.sum(1)) + _entropy(counts.sum(0))) / joint if joint > 0 else 1.0
 
-# %% ../nbs/03_prepare.ipynb #f51610c4
+# %% ../nbs/03_prepare.ipynb #19480add
 @dataclass(frozen=True)
 class Registration:
     """Where the moving volume belongs.
@@ -256,7 +256,7 @@ def _rim(body: sitk.Image, voxels: float) -> sitk.Image:
     rim.CopyInformation(body)
     return rim
 
-# %% ../nbs/03_prepare.ipynb #70f36559
+# %% ../nbs/03_prepare.ipynb #1a0c7aee
 def _middle(image: nib.Nifti1Image, body: np.ndarray) -> np.ndarray:
     """Centre of mass of a mask, LPS mm."""
     index = np.array([a.mean() for a in np.nonzero(body)])[::-1]
@@ -299,7 +299,7 @@ def _starts(middle: np.ndarray, there: np.ndarray) -> dict[str, sitk.VersorRigid
                 starts[name] = _motion(middle, turn, there - middle)
     return starts
 
-# %% ../nbs/03_prepare.ipynb #e9664f7e
+# %% ../nbs/03_prepare.ipynb #be262be8
 def _climb(
     fixed: sitk.Image,
     moving: sitk.Image,
@@ -319,7 +319,7 @@ def _climb(
         method.SetMetricSamplingStrategy(method.RANDOM)
         method.SetMetricSamplingPercentage(samples / inside, seed + 1)  # ITK takes 0 for the clock
     method.SetInterpolator(sitk.sitkLinear)
-    method.SetOptimizerAsRegularStepGradientDescent(mm / 4, mm / 400, steps, 0.5, 1e-8)
+    method.SetOptimizerAsRegularStepGradientDescent(mm / 4, mm / 100, steps, 0.5, 1e-8)
     method.SetOptimizerScalesFromPhysicalShift()
     step = sitk.VersorRigid3DTransform()  # from no motion: a versor's parameters end at half a turn
     step.SetCenter(start.GetCenter())
@@ -336,7 +336,7 @@ def _climb(
     turns = [np.array(t.GetMatrix()).reshape(3, 3) for t in (start, step)]
     return _motion(centre, turns[0] @ turns[1], there - centre)
 
-# %% ../nbs/03_prepare.ipynb #3a20aa24
+# %% ../nbs/03_prepare.ipynb #8839ee5c
 def _best(
     level: Sequence[sitk.Image],
     tried: Mapping[str, sitk.Transform],
@@ -362,7 +362,7 @@ def _best(
         )
     return {name: climbed[name] for name in sorted(score, key=score.get, reverse=True)[:keep]}
 
-# %% ../nbs/03_prepare.ipynb #76fc869c
+# %% ../nbs/03_prepare.ipynb #2b5f2aa0
 def register_rigid(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
@@ -433,7 +433,7 @@ def target_error_mm(
     here = [transform.TransformPoint((p + moved[tuple(i)]).tolist()) for p, i in zip(there, index)]
     return np.linalg.norm(np.array(here) - np.array(there), axis=1)
 
-# %% ../nbs/03_prepare.ipynb #becf5763
+# %% ../nbs/03_prepare.ipynb #17db15b2
 def _splines(size: int, step: float, full: int, cells: int) -> torch.Tensor:
     """(size, cells + 3) cubic B-splines at the middles of `size` blocks of `step` voxels, of `full` in all."""
     place = (np.arange(size) + 0.5) * step / full * cells
@@ -480,7 +480,7 @@ def _unit(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     low, high = np.percentile(values[inside], (1, 99))
     return ((values - low) / max(high - low, 1e-6)).astype(np.float32)
 
-# %% ../nbs/03_prepare.ipynb #612e01bc
+# %% ../nbs/03_prepare.ipynb #936dcf95
 def _bend(
     fixed: np.ndarray,
     moving: np.ndarray,
@@ -524,7 +524,7 @@ def _smallest_jacobian(transform: sitk.Transform, grid: sitk.Image, inside: np.n
         sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field))[inside].min()
     )
 
-# %% ../nbs/03_prepare.ipynb #f23832e7
+# %% ../nbs/03_prepare.ipynb #ea327441
 def register_bspline(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
@@ -581,7 +581,7 @@ def register_bspline(
         both, information, rigid.orientation, rigid.shift_mm, rigid.turn_deg, jacobian
     )
 
-# %% ../nbs/03_prepare.ipynb #50c0135d
+# %% ../nbs/03_prepare.ipynb #67db591a
 def render_registration(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
@@ -618,7 +618,7 @@ def render_registration(
         (row + column) % 2, np.clip((ct[k] + 200) / 500, 0, 1), grey
     ), mutual_information(mr, ct, inside)
 
-# %% ../nbs/03_prepare.ipynb #6240723a
+# %% ../nbs/03_prepare.ipynb #14bd4858
 def registration_explorer(
     fixed: nib.Nifti1Image, moving: nib.Nifti1Image, mask: np.ndarray | None = None
 ) -> W.Box:
@@ -651,7 +651,7 @@ def registration_explorer(
     draw()
     return W.HBox([W.VBox([*shifts, turn, index, says]), picture])
 
-# %% ../nbs/03_prepare.ipynb #ac104e62
+# %% ../nbs/03_prepare.ipynb #046d0066
 def rank_cases(information: Mapping[str, float], share: float = 0.11) -> pd.DataFrame:
     """Order cases by their mutual information and mark the top share as clean.
 
@@ -673,7 +673,7 @@ def rank_cases(information: Mapping[str, float], share: float = 0.11) -> pd.Data
     table["clean"] = (np.arange(len(table)) < count) & table["mutual_information"].notna()
     return table.reset_index(drop=True)
 
-# %% ../nbs/03_prepare.ipynb #763598bb
+# %% ../nbs/03_prepare.ipynb #94a6fc81
 @dataclass(frozen=True)
 class Recipe:
     """What `prepare_case` does.
@@ -722,7 +722,7 @@ def _align(
         raise BadInput("ct: expected to overlap with the body in the MR, got no voxel in common")
     return to_image(np.rint(np.clip(moved, -32768, 32767)).astype(np.int16), mr), covered, found
 
-# %% ../nbs/03_prepare.ipynb #bfa6d942
+# %% ../nbs/03_prepare.ipynb #028e9df8
 def prepare_case(case: Case, recipe: Recipe = Recipe()) -> tuple[Case, dict[str, Any]]:
     """Make a case of volumes that may each have a grid of their own.
 

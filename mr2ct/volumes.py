@@ -17,12 +17,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
 import pydicom
 import SimpleITK as sitk
-import torch
 from nibabel.orientations import (
     apply_orientation,
     axcodes2ornt,
@@ -31,6 +31,9 @@ from nibabel.orientations import (
 )
 from scipy import ndimage
 from skimage.filters import threshold_li
+
+if TYPE_CHECKING:  # torch takes a second to start, and only the hints need it
+    import torch
 
 # %% ../nbs/01_volumes.ipynb #352ce8ee
 HU_MIN, HU_MAX = -1024.0, 3000.0
@@ -579,19 +582,19 @@ def _straightened(image: nib.Nifti1Image) -> nib.Nifti1Image:
     return resample(image, like=nib.Nifti1Image(empty, affine))
 
 # %% ../nbs/01_volumes.ipynb #8f10917d
-def hu_to_unit(hu: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
+def hu_to_unit(hu: "np.ndarray | torch.Tensor") -> "np.ndarray | torch.Tensor":
     """Hounsfield units, clipped to [-1024, 3000], mapped linearly to [-1, 1]; any shape, NumPy or torch."""
     return (hu.clip(HU_MIN, HU_MAX) - HU_MIN) * (2 / (HU_MAX - HU_MIN)) - 1
 
 
-def unit_to_hu(unit: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
+def unit_to_hu(unit: "np.ndarray | torch.Tensor") -> "np.ndarray | torch.Tensor":
     """Unit intensity, clipped to [-1, 1], mapped to [-1024, 3000] HU: the inverse of `hu_to_unit`."""
     return (unit.clip(-1, 1) + 1) * ((HU_MAX - HU_MIN) / 2) + HU_MIN
 
 
 def dixon(
-    ip: np.ndarray | torch.Tensor, op: np.ndarray | torch.Tensor
-) -> tuple[np.ndarray | torch.Tensor, np.ndarray | torch.Tensor]:
+    ip: "np.ndarray | torch.Tensor", op: "np.ndarray | torch.Tensor"
+) -> "tuple[np.ndarray | torch.Tensor, np.ndarray | torch.Tensor]":
     """Water and fat from the magnitudes of two echoes, in phase |W + F| and opposed |W - F|.
 
     Args:

@@ -1,6 +1,7 @@
 """The house rules that no single chapter can hold: imports point down, versions agree, the library speaks for itself."""
 
 import configparser
+import json
 import re
 import subprocess
 import sys
@@ -26,6 +27,12 @@ NOT_IN_LIBRARY = {  # why: see the design notes in CONTRIBUTING.md
 
 def test_a_chapter_imports_only_from_earlier_chapters():
     assert late_imports(ROOT) == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "nbs").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_a_notebook_names_its_kernel(path):
+    kernel = json.loads(path.read_text())["metadata"].get("kernelspec", {}).get("name")
+    assert kernel == "python3", f"{path.name}: JupyterLab would ask the reader for a kernel"
 
 
 def test_versions_agree():

@@ -28,3 +28,20 @@ def test_widgets_of_the_view_chapter(lab, open_notebook):
         )
 
     assert notebook.outside == [], f"requests left this machine: {notebook.outside}"
+
+
+EXPLORERS = [  # chapter, call, sliders, menus
+    ("03_prepare.ipynb", "registration_explorer", ("to the left", "turn", "slice"), ()),
+    ("09_water_fat.ipynb", "dixon_explorer", ("slice", "fat above"), ("sign from",)),
+]
+
+
+@pytest.mark.parametrize("chapter, call, sliders, menus", EXPLORERS, ids=[e[1] for e in EXPLORERS])
+def test_an_explorer_follows_its_controls(open_notebook, chapter, call, sliders, menus):
+    notebook = open_notebook(chapter)
+    explorer = notebook.widget(call)
+    for label in sliders:
+        assert explorer.slide(label), f"{call}: the {label} slider leaves the picture as it was"
+    for label in menus:
+        assert explorer.choose_another(label), f"{call}: another {label} shows the same picture"
+    assert notebook.outside == [], f"requests left this machine: {notebook.outside}"
