@@ -6,7 +6,7 @@
 __all__ = ['app', 'Devices', 'Nodes', 'Precision', 'Accelerator', 'main', 'phantom', 'train', 'synthesize', 'find_raw',
            'prepare_folder', 'describe_row', 'write_table', 'prepare', 'pair_up', 'score_files', 'score', 'bench']
 
-# %% ../nbs/90_command_line.ipynb #62d7a52b
+# %% ../nbs/90_command_line.ipynb #c35202a2
 import json
 import os
 import sys
@@ -23,7 +23,7 @@ import typer
 # Only what every command needs is imported here: `mr2ct --help` should not take seconds.
 from .volumes import BadInput
 
-# %% ../nbs/90_command_line.ipynb #caeda411
+# %% ../nbs/90_command_line.ipynb #04d16a21
 app = typer.Typer(
     help="Make a CT from an MR image, and measure how well.",
     no_args_is_help=True,
@@ -78,7 +78,7 @@ def _profile(name: str, samples: int | None = None) -> "Profile":  # noqa: F821
         raise BadInput(f"--profile: expected one of {', '.join(PROFILES)}, got {name!r}")
     return replace(PROFILES[name], samples=samples or PROFILES[name].samples)
 
-# %% ../nbs/90_command_line.ipynb #bfe37c78
+# %% ../nbs/90_command_line.ipynb #084a110c
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write the cases to.")],
@@ -100,7 +100,7 @@ def phantom(
     make_phantoms(out, split, shape, seed, rigid_mm, deform_mm)
     print(out)
 
-# %% ../nbs/90_command_line.ipynb #e53c171f
+# %% ../nbs/90_command_line.ipynb #379a862b
 @app.command()
 def train(
     data: Annotated[Path, typer.Option(help="Folder of cases.")],
@@ -128,7 +128,7 @@ def train(
     train_method(method, table, size, out, seed, fabric, resume, progress=True)
     fabric.print(out)
 
-# %% ../nbs/90_command_line.ipynb #e9fcc0ef
+# %% ../nbs/90_command_line.ipynb #8fc329ea
 @app.command()
 def synthesize(
     run: Annotated[Path, typer.Option(help="Run folder of `mr2ct train` or `mr2ct bench`.")],
@@ -168,7 +168,7 @@ def synthesize(
         raise BadInput(f"{sources[0]}: {error}") from None
     print(save(sct, out))
 
-# %% ../nbs/90_command_line.ipynb #e2c2ed4e
+# %% ../nbs/90_command_line.ipynb #6e94644c
 def _case_of(sources: list[Path], channels: list[str], run: Path, mask: Path | None) -> "Case":  # noqa: F821
     """The case that MR files, in the order of training, or one case folder describe."""
     from mr2ct.volumes import Case, check_same_grid, load, read_case
@@ -188,7 +188,7 @@ def _case_of(sources: list[Path], channels: list[str], run: Path, mask: Path | N
     check_same_grid(images)
     return case
 
-# %% ../nbs/90_command_line.ipynb #437af85a
+# %% ../nbs/90_command_line.ipynb #b3908dad
 _ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".zip")
 
 
@@ -222,8 +222,9 @@ def _raw_cases(source: Path) -> dict[str, Path]:
         raise BadInput(
             f"{source}: expected a folder of raw cases, found {'a file' if source.exists() else 'nothing'}"
         )
-    if any(n.startswith("mr") for n in find_raw(source)):
-        return {source.resolve().name: source}
+    here = find_raw(source)
+    if any(n == "ct" or (n.startswith("mr") and p.is_file()) for n, p in here.items()):
+        return {source.resolve().name: source}  # one case; a lone folder mr_… may be a patient
     inner = {p.name: p for p in sorted(source.iterdir()) if p.is_dir() and p.name[0] != "."}
     cases = {name: p for name, p in inner.items() if find_raw(p)}
     if not cases:
@@ -232,7 +233,7 @@ def _raw_cases(source: Path) -> dict[str, Path]:
         )
     return cases
 
-# %% ../nbs/90_command_line.ipynb #52021614
+# %% ../nbs/90_command_line.ipynb #79ed302f
 def _prepare_one(name: str, folder: Path, out: Path, recipe: "Recipe") -> dict[str, Any]:  # noqa: F821
     """Prepare and write one case; its row, or what was wrong with it under `refused`."""
     from mr2ct.prepare import prepare_case
@@ -276,7 +277,7 @@ def _prepare_one(name: str, folder: Path, out: Path, recipe: "Recipe") -> dict[s
         return {"id": name, "refused": text if str(path) in text else f"{path}: {text}"}
     return row
 
-# %% ../nbs/90_command_line.ipynb #c0d46762
+# %% ../nbs/90_command_line.ipynb #6179bf4b
 def _one_thread() -> None:
     """A worker among others: one thread is its share."""
     import SimpleITK as sitk
@@ -335,7 +336,7 @@ def prepare_folder(
                 take(future.result())
     return pd.DataFrame([rows[name] for name in cases])
 
-# %% ../nbs/90_command_line.ipynb #0d40d852
+# %% ../nbs/90_command_line.ipynb #a211b9fc
 def describe_row(row: Mapping[str, Any]) -> str:
     """One line about a prepared case."""
     if row["refused"]:
@@ -351,7 +352,7 @@ def describe_row(row: Mapping[str, Any]) -> str:
 
 
 def write_table(out: str | Path, rows: "pd.DataFrame") -> str:  # noqa: F821
-    """Write `cases.csv` for prepared cases, and return the sentence that describes the split.
+    """Write `cases.csv` for prepared cases that have a CT, and return the sentence that describes the split.
 
     A split that is there is kept, and cases new to it train; else it is the default of `list_cases`. Of the training
     cases the 11 % with the highest mutual information are marked `clean`.
@@ -362,28 +363,32 @@ def write_table(out: str | Path, rows: "pd.DataFrame") -> str:  # noqa: F821
     """
     import pandas as pd
 
-    from mr2ct.datasets import list_cases, write_cases
+    from mr2ct.datasets import default_split, list_cases, write_cases
     from mr2ct.prepare import rank_cases
+    from mr2ct.volumes import load, shape_of
 
     out, rows = Path(out), rows[rows["refused"] == ""].drop(columns=["kept", "refused", "seconds"])
+    rows = rows.dropna(subset="mutual_information") if "mutual_information" in rows else rows[:0]
+    if rows.empty:
+        return "No case has a CT: nothing to train on, no cases.csv."
     if (out / "cases.csv").is_file():
-        table = list_cases(out)
+        table = list_cases(out)[["id", "split", "group", "start", "stop"]]
         new = [name for name in rows["id"] if name not in set(table["id"])]
-        if new:
-            more = pd.DataFrame({"id": new, "split": "train"})
-            write_cases(pd.concat([table[["id", "split", "group", "start", "stop"]], more]), out)
+        table = pd.concat([table, pd.DataFrame({"id": new, "split": "train"})]) if new else table
+    else:
+        slices = shape_of(load(out / rows["id"].iloc[0] / "ct.nii.gz"))[0]
+        table, _ = default_split(list(rows["id"]), slices)
+    write_cases(table, out)
     table = list_cases(out)
     note = table.attrs["note"]
+    told = table[table["split"] == "train"].merge(rows, "inner", "id").drop_duplicates("id")
+    ranked = rank_cases(dict(zip(told["id"], told["mutual_information"], strict=True)))
     table = table.drop(columns=[c for c in rows.columns if c != "id" and c in table])
     table = table.drop(columns="clean", errors="ignore").merge(rows, "left", "id")
-    if "mutual_information" in table:
-        told = table[table["split"] == "train"].drop_duplicates("id")
-        ranked = rank_cases(dict(zip(told["id"], told["mutual_information"], strict=True)))
-        table["clean"] = table["id"].isin(ranked.loc[ranked["clean"], "id"])
-    write_cases(table, out)
+    write_cases(table.assign(clean=table["id"].isin(ranked.loc[ranked["clean"], "id"])), out)
     return note
 
-# %% ../nbs/90_command_line.ipynb #fedff7bc
+# %% ../nbs/90_command_line.ipynb #5c953350
 @app.command()
 def prepare(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of raw cases, or one case.")],
@@ -409,14 +414,14 @@ def prepare(
     refused = list(rows.loc[rows["refused"] != "", "id"])
     if len(refused) < len(rows):
         print(write_table(out, rows))
-        print(out / "cases.csv")
+        print(out)
     if refused:
         raise BadInput(
             f"{source}: expected {len(rows)} cases that can be prepared, got {len(refused)} "
             f"that cannot, named above: {', '.join(refused)}"
         )
 
-# %% ../nbs/90_command_line.ipynb #31445b3c
+# %% ../nbs/90_command_line.ipynb #b77d683b
 def _by_name(folder: Path, names: tuple[str, ...]) -> dict[str, Path]:
     """Volumes by case: `<case>.nii.gz` and its kind, or the first of `names` in the folder of a case."""
     found: dict[str, Path] = {}
@@ -464,7 +469,7 @@ def pair_up(
             raise BadInput(f"{mask}: expected a mask for {name}, found none")
     return {name: (preds[name], truths[name], masks.get(name)) for name in truths}
 
-# %% ../nbs/90_command_line.ipynb #a3a4024a
+# %% ../nbs/90_command_line.ipynb #6145dc3b
 def score_files(
     pred: Path,
     truth: Path,
@@ -501,7 +506,7 @@ def score_files(
     except BadInput as error:
         raise BadInput(f"{pred}: {error}") from None
 
-# %% ../nbs/90_command_line.ipynb #770455b8
+# %% ../nbs/90_command_line.ipynb #36edabad
 @app.command()
 def score(
     pred: Annotated[Path, typer.Argument(help="Synthetic CT in HU, or a folder of them.")],
@@ -544,7 +549,7 @@ def score(
     for name, text in in_words(table.mean()).items():
         print(f"{name:<14} {text}")
 
-# %% ../nbs/90_command_line.ipynb #ae2110a4
+# %% ../nbs/90_command_line.ipynb #07b7a25b
 @app.command()
 def bench(
     out: Annotated[Path, typer.Option(help="Study folder.")],

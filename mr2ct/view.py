@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['VIEWS', 'SIDES', 'plane', 'is_hu', 'display_presets', 'grey', 'render_slice', 'to_png', 'label_sides',
-           'render_overlay', 'render_checkerboard', 'render_error', 'slice_browser', 'overlay_slider', 'static_slider',
-           'panel', 'bone_surface']
+           'render_overlay', 'render_checkerboard', 'render_error', 'connect', 'fitting_height', 'slice_browser',
+           'overlay_slider', 'static_slider', 'panel', 'bone_surface']
 
 # %% ../nbs/05_view.ipynb #7448da7a
 import html
@@ -306,7 +306,7 @@ def render_error(
     return _colours(cmap, 255)[steps]
 
 # %% ../nbs/05_view.ipynb #953fe740
-def _connect(
+def connect(
     react: Callable[[object], None], caption: W.HTML, widgets: Sequence[W.ValueWidget]
 ) -> None:
     """Call `react(widget)` when a value changes; an error is shown under the picture and raised as well."""
@@ -384,7 +384,7 @@ def _caption(
     )
 
 
-def _fitting_height(
+def fitting_height(
     shape: Sequence[int], spacing: Sequence[float], view: str, height_px: int
 ) -> int:
     """The height at which a picture is at most height_px high and 4/3 of that wide."""
@@ -434,14 +434,14 @@ def slice_browser(
             if np.abs(off).max() > 0.6 * window.step:  # less is a browser's rounding
                 preset.value = None
         at, shown = (side.value, position.value), (window.value, level.value)
-        height = _fitting_height(array.shape, spacing, side.value, height_px)
+        height = fitting_height(array.shape, spacing, side.value, height_px)
         pixels = render_slice(array, spacing, *at, *shown, height)
         picture.value = to_png(label_sides(pixels, side.value))
         caption.value = _caption(position.max + 1, units[name.value], spacing, *at, shown)
 
     controls = (name, side, position, preset, window, level)
     react(None)
-    _connect(react, caption, controls)
+    connect(react, caption, controls)
     return W.HBox([W.VBox(controls), W.VBox([picture, caption])])
 
 # %% ../nbs/05_view.ipynb #5ed59f3f
@@ -470,7 +470,7 @@ def overlay_slider(
     arrays, spacing = _arrays({"base": base, "top": top}, view)
     below, above = arrays["base"], arrays["top"]
     windows = _window_of(below, None, None), _window_of(above, None, None)
-    height = _fitting_height(below.shape, spacing, view, height_px)
+    height = fitting_height(below.shape, spacing, view, height_px)
     last, unit = below.shape[VIEWS[view]] - 1, _unit(below)
     position = W.IntSlider(last // 2, 0, last, description="slice")
     opacity = W.FloatSlider(0.5, min=0, max=1, step=0.05, description="opacity")
@@ -483,7 +483,7 @@ def overlay_slider(
         caption.value = _caption(last + 1, unit, spacing, *at, windows[0])
 
     react(None)
-    _connect(react, caption, (position, opacity))
+    connect(react, caption, (position, opacity))
     return W.HBox([W.VBox([position, opacity]), W.VBox([picture, caption])])
 
 

@@ -20,7 +20,7 @@ from skimage.restoration import unwrap_phase
 
 from .phantom import ECHO_MS, FAT_SHIFT_HZ, FAT_T1_MS, TISSUES, Pelvis
 from .phantom import dixon_signal, make_case, make_grid, paint_pelvis, spoiled_echo
-from .view import VIEWS, _connect, _fitting_height, label_sides, plane, render_slice, to_png
+from .view import VIEWS, connect, fitting_height, label_sides, plane, render_slice, to_png
 from .volumes import BadInput, body_mask, check_same_grid, dixon, spacing_mm, to_array
 
 # %% ../nbs/09_water_fat.ipynb #5e0f59e4
@@ -440,7 +440,7 @@ def dixon_explorer(
     mask = body_mask(_magnitude(data["ip"], "ip"))
     plane(mask, view, 0)  # refuses an unknown view
     last, white = mask.shape[VIEWS[view]] - 1, _brightest(data["ip"], mask)
-    height = _fitting_height(mask.shape, spacing, view, height_px)
+    height = fitting_height(mask.shape, spacing, view, height_px)
     position = W.IntSlider(last // 2, 0, last, description="slice")
     sign = W.Dropdown(options=SIGNS if "op_phase" in data else SIGNS[:2], description="sign from")
     knob = W.FloatSlider(0, min=0, max=8, step=0.25, description="phase ± rad")
@@ -465,5 +465,5 @@ def dixon_explorer(
 
     controls = (position, sign, knob, limit)
     react(None)
-    _connect(react, caption, controls)
+    connect(react, caption, controls)
     return W.HBox([W.VBox(controls), W.VBox([picture, caption])])

@@ -213,7 +213,7 @@ def test_prepare_makes_a_data_set_and_keeps_its_split():
             _raw(raw, f"p{k}", k, ".mha")
         words = ("prepare", raw, out, "--starts", "frame", "--no-bias", "--workers", 1)
         code, said, _ = _run(*words, "--spacing", 24, 10, 10)
-        assert code == 0 and said.splitlines()[-1] == str(out / "cases.csv")
+        assert code == 0 and said.splitlines()[-1] == str(out)
         table = pd.read_csv(out / "cases.csv")
         assert list(table["split"]) == ["train", "train", "test"] and table["clean"].sum() == 1
         assert table["mutual_information"].notna().all() and list(table["start"]) == [0, 0, 0]
@@ -248,6 +248,20 @@ def test_prepare_makes_a_data_set_and_keeps_its_split():
             "prepare", raw, Path(folder) / "new", "--no-bias", "--register", "none"
         )
         assert code == 2 and line.count("\n") == 1 and "p2" in line and "Ct.mha" in said
+        (raw / "p2" / "Ct.mha").unlink()  # an MR alone is prepared too, and stays out of the table
+        code, said, _ = _run(
+            "prepare", raw, Path(folder) / "two", "--no-bias", "--register", "none"
+        )
+        assert (
+            code == 0
+            and "p2: no CT" in said
+            and set(read_case(Path(folder) / "two" / "p2").mr) == {"ip"}
+        )
+        assert list(pd.read_csv(Path(folder) / "two" / "cases.csv")["id"]) == ["p0", "p1", "p9"]
+        assert (
+            "No case has a CT"
+            in _run("prepare", raw / "p2", Path(folder) / "three", "--no-bias")[1]
+        )
         assert "affine" in _refused("prepare", raw, Path(folder) / "x", "--register", "affine")
         assert "found nothing" in _refused("prepare", Path(folder) / "none", Path(folder) / "x")
 

@@ -86,7 +86,7 @@ def _same(a: dict, b: dict) -> bool:
     )
 
 
-def test_default_split_and_table_round_trip():
+def testdefault_split_and_table_round_trip():
     with tempfile.TemporaryDirectory() as parent:
         folder = _folder(parent, 10, depth=4)
         table = list_cases(folder, check=True)

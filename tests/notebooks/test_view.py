@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from mr2ct.view import (
-    _connect,
+    connect,
     bone_surface,
     display_presets,
     grey,
@@ -201,7 +201,7 @@ def test_an_error_is_shown_and_raised():
         raise BadInput("mask: <empty>")
 
     slider, caption = W.IntSlider(), W.HTML()
-    _connect(broken, caption, [slider])
+    connect(broken, caption, [slider])
     with pytest.raises(BadInput):
         slider.value = 3
     assert "mask: &lt;empty&gt;" in caption.value
