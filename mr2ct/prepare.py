@@ -58,7 +58,7 @@ def correct_bias(
         BadInput: mask of another shape, or no body with values above 0.
 
     Source:
-        Tustison et al. 2010, N4ITK; seed 004 applies it to every MR. Chapter 03_prepare.
+        Tustison et al. 2010, N4ITK; Hiasa et al. 2018 apply it to every MR. Chapter 03_prepare.
     """
     values = to_array(mr)
     body = body_mask(values) if mask is None else np.asarray(mask) > 0
@@ -111,7 +111,7 @@ def data_range(volumes: Iterable[np.ndarray]) -> tuple[float, float]:
 
 
 def scale_range(mr: np.ndarray, low: float, high: float) -> np.ndarray:
-    """`low` to `high` (see `data_range`) onto -1 to 1, linearly and clipped; float32. Source: seed 003."""
+    """`low` to `high` (see `data_range`) onto -1 to 1, linearly and clipped; float32. Source: Falcetta 2022."""
     if not high > low:
         raise BadInput(f"low, high: expected low < high, got {low:g} and {high:g}")
     return np.clip((mr - low) * (2 / (high - low)) - 1, -1, 1).astype(np.float32)
@@ -171,7 +171,7 @@ def mutual_information(
         0 for independent volumes (up to a bias of about (bins - 1)² / 2N), at most the smaller entropy.
 
     Source:
-        Viola and Wells 1997, Maes et al. 1997; seed of the clean set in chapter 35. Chapter 03_prepare.
+        Viola and Wells 1997, Maes et al. 1997; which also rank cases. Chapter 03_prepare.
     """
     counts = joint_histogram(a, b, mask, bins)
     return _entropy(counts.sum(1)) + _entropy(counts.sum(0)) - _entropy(counts)
@@ -663,7 +663,7 @@ def rank_cases(information: Mapping[str, float], share: float = 0.11) -> pd.Data
         One row a case, best first: id, mutual_information, clean.
 
     Source:
-        Seed 001: the top 11 % by mutual information. Chapter 03_prepare.
+        Kim et al.: the top 11 % by mutual information. Chapter 03_prepare.
     """
     if not 0 < share <= 1:
         raise BadInput(f"share: expected a number above 0 and at most 1, got {share}")

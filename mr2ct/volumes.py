@@ -605,7 +605,7 @@ def dixon(
         which is which, and the two come out swapped; where noise makes op the larger, fat is below 0.
 
     Source:
-        Dixon 1984. The seed's slide leaves the factor 1/2 out. Chapters 01_volumes and 09_water_fat.
+        Dixon 1984. The slide of Zhao 2018 leaves the factor 1/2 out. Chapters 01_volumes and 09_water_fat.
     """
     return (ip + op) / 2, (ip - op) / 2
 

@@ -88,7 +88,7 @@ def test_half_makes_the_parts_add_up():
     water, fat = separate(ip, op)
     assert np.array_equal(water + fat, ip) and np.array_equal(water - fat, op)
     assert water[0] == 70 and fat[0] == 30 and fat[1] < 0  # noise: op above ip
-    assert ip[0] + op[0] == 2 * water[0]  # the seed's sum
+    assert ip[0] + op[0] == 2 * water[0]  # the slide's sum
 
 
 def test_fat_fraction_range_and_nothing():
