@@ -525,6 +525,8 @@ def _smallest_jacobian(transform: sitk.Transform, grid: sitk.Image, inside: np.n
     )
 
 # %% ../nbs/03_prepare.ipynb #ea327441
+@torch.inference_mode(False)  # gradients, whatever the caller has switched off
+@torch.enable_grad()
 def register_bspline(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,

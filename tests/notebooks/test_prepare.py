@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from mr2ct import prepare
 from mr2ct.phantom import make_case
 from mr2ct.prepare import (
@@ -149,6 +150,9 @@ def test_bspline_follows_a_deformation_without_folding():
     errors = [_rms(target_error_mm(r.transform, moved, body)) for r in (rigid, soft)]
     assert errors[1] < 0.7 * errors[0] and soft.information > rigid.information
     assert 0 < soft.smallest_jacobian < 1
+    with torch.inference_mode():  # as methods are called
+        again = register_bspline(case.mr["ip"], case.ct, rigid, body)
+    assert again.transform.GetParameters() == soft.transform.GetParameters()
     none = register_bspline(case.mr["ip"], case.ct, rigid, body, steps=1, bending=1e9)
     assert none.smallest_jacobian > 0.9
     point = (10.0, -20.0, 30.0)  # two steps equal the composed one
@@ -157,8 +161,10 @@ def test_bspline_follows_a_deformation_without_folding():
         rigid_part.TransformPoint(spline.TransformPoint(point)),
         soft.transform.TransformPoint(point),
     )
+    small = make_case(0, (16, 64, 64), deform_mm=8.0)
     with pytest.raises(BadInput, match="fold"):
-        register_bspline(case.mr["ip"], case.ct, rigid, body, knots_mm=12.0, bending=0.0, steps=80)
+        images = small.mr["ip"], small.ct, rigid, small.body()
+        register_bspline(*images, knots_mm=12.0, bending=0.0)
 
 
 def test_the_spline_of_torch_is_the_spline_of_itk():
@@ -197,13 +203,13 @@ def test_registration_refuses_in_one_line():
 
 
 def test_ranking_finds_the_aligned_cases():
-    off = {k: 0.0 if k == 4 else 6.0 for k in range(2, 7)}
+    off = {k: 0.0 if k == 4 else 6.0 for k in range(2, 6)}
     values = {}
     for seed, mm in off.items():
         c = make_case(seed, (16, 96, 96), rigid_mm=mm)
         flat = to_array(correct_bias(c.mr["ip"], c.body())[0])
         values[str(seed)] = mutual_information(flat, to_array(c.ct), c.body())
-    table = rank_cases(values, share=0.2)
+    table = rank_cases(values, share=0.25)
     assert list(table["id"][table["clean"]]) == ["4"] == list(table["id"][:1])
     gaps = rank_cases({"a": float("nan"), "b": 0.1, "c": 0.3})
     assert list(gaps["id"]) == ["c", "b", "a"] and list(gaps["clean"]) == [True, False, False]
