@@ -390,9 +390,8 @@ def align_atlas(
     """
     rigid = register_rigid(fixed, moving, mask, starts="frame", seed=seed)
     for bending in (1e-3, 1e-2, 1e-1) if deformable else ():
-        try:  # the splines climb by gradient, which `synthesize` has switched off
-            with torch.inference_mode(False), torch.enable_grad():
-                return register_bspline(fixed, moving, rigid, mask, bending=bending).transform
+        try:
+            return register_bspline(fixed, moving, rigid, mask, bending=bending).transform
         except BadInput as error:
             if "fold" not in str(error):
                 raise

@@ -94,10 +94,12 @@ def phantom(
 ) -> None:
     """Make pelvis phantoms with a known true CT, as a data set of cases."""
     from mr2ct.benchmark import make_phantoms
+    from mr2ct.datasets import list_cases
 
     test, val = max(1, cases // 4), cases // 10
     split = (cases - test - val, val, test) if cases > 1 else (0, 0, 1)
     make_phantoms(out, split, shape, seed, rigid_mm, deform_mm)
+    print(list_cases(out).attrs["note"])
     print(out)
 
 # %% ../nbs/90_command_line.ipynb #379a862b

@@ -225,7 +225,7 @@ def test_method_with_bad_cases():
 
 
 def test_speed_and_its_growth():
-    picture = data.astronaut().mean(-1) / 255
+    picture = data.gravel() / 255
     other = data.coffee().mean(-1)[:400, :400] / 255
 
     def microseconds(side: int, tries: int) -> float:
