@@ -116,12 +116,6 @@ class _Collected(Method):
         for name, tensor in {"channels": _pack(channels), "ids": _pack(ids), **tensors}.items():
             self.register_buffer(name, tensor)
 
-    def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
-        for name in list(self._buffers):  # their sizes are known only now
-            if prefix + name in state:
-                self.register_buffer(name, torch.empty_like(state[prefix + name]))
-        super()._load_from_state_dict(state, prefix, *rest)
-
     def _words(self, buffer: str) -> list[str]:
         "The channels or the ids; raises BadInput where nothing was collected."
         if not self.ids.numel():
@@ -406,6 +400,13 @@ def _centred(image: nib.Nifti1Image, body: np.ndarray) -> np.ndarray:
     return affine
 
 
+def _completed(ct: np.ndarray) -> np.ndarray:
+    "Carried CTs (N, D, H, W), NaN where one does not reach: it says what the others say, or soft tissue."
+    reach = np.isfinite(ct)
+    others = np.where(reach, ct, 0).sum(0) / np.maximum(reach.sum(0), 1)
+    return np.where(reach, ct, np.where(reach.any(0), others, SOFT_HU)).astype(np.float32)
+
+
 def _placed(
     atlas: "AtlasFusion", fixed: nib.Nifti1Image, body: np.ndarray
 ) -> Iterator[list[nib.Nifti1Image]]:
@@ -458,6 +459,8 @@ class AtlasFusion(_Collected):
     def carry(self, case: Case) -> tuple[np.ndarray, np.ndarray]:
         """The atlases' MR in [-1, 1] and CT in HU on the case's grid, each (N, D, H, W).
 
+        Where an atlas does not reach, its MR is -1 and its CT the mean of those that do, or soft tissue.
+
         Raises:
             BadInput: nothing was collected, or the case is one of the atlases.
         """
@@ -469,10 +472,10 @@ class AtlasFusion(_Collected):
         fixed = to_image(case.unit_mr(self._words("channels"))[0], next(iter(case.mr.values())))
         for pair in _placed(self, fixed, body):
             transform = align_atlas(fixed, pair[0], body, self.deformable, self.seed)
-            still = zip(pair, (-1.0, AIR_HU))
-            moved.append([to_array(resample(i, fixed, None, transform, fill=f)) for i, f in still])
-        mr, ct = zip(*moved)
-        return np.stack(mr), np.stack(ct)
+            fills = zip(pair, (-1.0, np.nan))
+            moved.append([to_array(resample(i, fixed, None, transform, fill=f)) for i, f in fills])
+        mr, ct = (np.stack(volumes) for volumes in zip(*moved))
+        return mr, _completed(ct)
 
     def volume(self, case: Case) -> np.ndarray:
         """A case to (D, H, W) HU; air outside the body."""

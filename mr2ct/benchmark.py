@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['LADDER', 'REFERENCE', 'STYLE', 'bootstrap_interval', 'bootstrap_ratio', 'holm', 'paired_p', 'Entry', 'build',
-           'load_run', 'make_phantoms', 'train', 'score_case', 'run_method', 'bench', 'leaderboard', 'report_picture',
-           'readable', 'summary', 'write_report']
+           'load_run', 'make_phantoms', 'split_cases', 'train', 'score_case', 'run_method', 'bench', 'leaderboard',
+           'report_picture', 'readable', 'summary', 'write_report']
 
 # %% ../nbs/50_benchmark.ipynb #5a600d57
 import base64
 import html
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,12 @@ from matplotlib.figure import Figure
 from scipy.stats import wilcoxon
 from tqdm.auto import tqdm
 
-from .baselines import BulkDensity
-from .datasets import Batches, SliceStore, list_cases, write_cases
+# %% ../nbs/50_benchmark.ipynb #5e1ad7c0
+from .baselines import AtlasFusion, BulkDensity, ForestRegression, IntensityRegression
+from .image_analogies import ImageAnalogy
+from .style_transfer import StyleTransfer
+from .unet import RegressionUNet
+from .datasets import list_cases, write_cases
 from .metrics import score
 from .phantom import make_case
 from mr2ct.training import (
@@ -39,12 +43,23 @@ from mr2ct.training import (
     fit,
     load_weights,
     measured,
+    save_weights,
     start_fabric,
     synthesize,
     write_text,
 )
-from .unet import RegressionUNet
-from .volumes import BadInput, load, read_case, save, spacing_mm, to_array, write_case
+from mr2ct.volumes import (
+    BadInput,
+    Case,
+    crop_slices,
+    load,
+    read_case,
+    save,
+    shape_of,
+    spacing_mm,
+    to_array,
+    write_case,
+)
 
 # %% ../nbs/50_benchmark.ipynb #baf94109
 def bootstrap_interval(
@@ -123,20 +138,28 @@ class Entry:
     says: str
 
 
-LADDER: dict[str, Entry] = {
-    e.name: e
-    for e in (
-        Entry("bulk_water", "10_baselines", lambda c, p: BulkDensity(1), "water everywhere"),
-        Entry(
-            "bulk_3",
-            "10_baselines",
-            lambda c, p: BulkDensity(3),
-            "air, soft tissue, fat by thresholds",
-        ),
-        Entry("bulk_4", "10_baselines", lambda c, p: BulkDensity(4), "and dark voxels as bone"),
-        Entry("unet", "20_unet", lambda c, p: RegressionUNet(c, p.steps, p.width), "U-Net, L1"),
-    )
-}
+_RUNGS = (
+    ("bulk_water", "10_baselines", lambda c, p: BulkDensity(1), "water everywhere"),
+    ("bulk_3", "10_baselines", lambda c, p: BulkDensity(3), "air, soft tissue, fat by thresholds"),
+    ("bulk_4", "10_baselines", lambda c, p: BulkDensity(4), "and dark voxels as bone"),
+    ("regression", "10_baselines", lambda c, p: IntensityRegression(), "cubic in a voxel's MR"),
+    ("forest", "10_baselines", lambda c, p: ForestRegression(), "random forest on small patches"),
+    (
+        "atlas",
+        "10_baselines",
+        lambda c, p: AtlasFusion(atlases=3),
+        "three patients, bent and fused",
+    ),
+    (
+        "style",
+        "11_style_transfer",
+        lambda c, p: StyleTransfer(evaluations=5, size=min(64, *p.shape[1:])),
+        "style of three CT slices, at 64 pixels",
+    ),
+    ("analogy", "12_image_analogies", lambda c, p: ImageAnalogy(), "pixels of eight atlas slices"),
+    ("unet", "20_unet", lambda c, p: RegressionUNet(c, p.steps, p.width), "U-Net, L1"),
+)
+LADDER: dict[str, Entry] = {name: Entry(name, *rest) for name, *rest in _RUNGS}
 REFERENCE = "bulk_3"
 
 # %% ../nbs/50_benchmark.ipynb #5d19a127
@@ -174,7 +197,7 @@ def load_run(run_dir: str | Path) -> tuple[Method, dict[str, Any]]:
         method = build(name, len(channels), profile)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
-    if method.needs != "nothing":
+    if method.state_dict():
         load_weights(method, run_dir)
     return method.eval(), config
 
@@ -213,6 +236,24 @@ def make_phantoms(
     return folder
 
 # %% ../nbs/50_benchmark.ipynb #b500e3e6
+def split_cases(table: pd.DataFrame, split: str) -> Iterator[Case]:
+    """The cases of a split of a table, one in memory at a time, without extras and cut to the slices in use."""
+    for row in table[table.split == split].itertuples():
+        case = read_case(row.folder, extras=())
+        whole = row.start == 0 and row.stop == shape_of(case.ct)[0]
+        yield case if whole else _slab(case, int(row.start), int(row.stop))
+
+
+def _slab(case: Case, start: int, stop: int) -> Case:
+    """The axial slices start ≤ d < stop as a case of its own."""
+
+    def part(image: nib.Nifti1Image | None) -> nib.Nifti1Image | None:
+        return None if image is None else crop_slices(image, start, stop)
+
+    mr = {name: part(image) for name, image in case.mr.items()}
+    return Case(f"{case.id}, slices {start} to {stop}", mr, part(case.ct), part(case.mask))
+
+
 def train(
     name: str,
     table: pd.DataFrame,
@@ -224,7 +265,9 @@ def train(
     progress: bool = True,
     cache: str | Path | None = None,
 ) -> Method:
-    """Train one method of the ladder on the training cases of a table; see `fit` for the run folder.
+    """Train one method on the training cases of a table; see `fit` for the run folder.
+
+    A method without training collects instead; one that calibrates does so on the validation cases.
 
     Args:
         name: of the ladder.
@@ -240,16 +283,19 @@ def train(
     channels = table.channels.iloc[0].split()
     method = build(name, len(channels), profile, seed)
     config = {"method": name, "channels": channels, "seed": seed, "profile": asdict(profile)}
+    steps, run_dir, fabric = 0, Path(run_dir), fabric or start_fabric()
     if method.needs == "nothing":
-        Path(run_dir).mkdir(parents=True, exist_ok=True)
-        write_text(
-            Path(run_dir) / "config.json", json.dumps(config | {"steps": 0}, indent=2) + "\n"
-        )
-        return method
-    store = SliceStore(table, "train", cache=cache)
-    batches = Batches(store, profile.batch_size, profile.crop, seed, method.needs)
-    config = json.loads(json.dumps(config))  # tuples become lists, as they will be read back
-    return fit(method, batches, profile.steps, run_dir, fabric, resume, config, progress=progress)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        write_text(run_dir / "config.json", json.dumps(config | {"steps": 0}, indent=2) + "\n")
+        method.collect(split_cases(table, "train"), channels)
+    else:
+        batches, steps = method.batches(table, profile, seed, cache), method.steps or profile.steps
+        config = json.loads(json.dumps(config))  # tuples become lists, as they will be read back
+        fit(method, batches, steps, run_dir, fabric, resume, config, progress=progress)
+        method.calibrate(split_cases(table, "val"), channels)
+    if method.state_dict() and fabric.is_global_zero:
+        save_weights(method, run_dir, steps)
+    return method
 
 # %% ../nbs/50_benchmark.ipynb #e9cf6f18
 def score_case(
@@ -257,14 +303,18 @@ def score_case(
 ) -> tuple[dict[str, float], nib.Nifti1Image]:
     """Synthesise one row of a case table and score the slices it names, against the true CT where it is known.
 
+    A method that collected slabs of one object is given a slab of it as well; others see the whole case.
+
     Returns:
-        the scores inside the body mask, and the synthetic CT of the whole case.
+        the scores inside the body mask, and the synthetic CT of those slices.
     """
-    case = read_case(row.folder, extras=("ct_true",))
-    sct = synthesize(method, case, channels)
-    part = slice(int(row.start), int(row.stop))
-    values = score(to_array(sct)[part], to_array(case.truth)[part], case.body()[part])
-    return values, sct
+    case, start, stop = read_case(row.folder, extras=("ct_true",)), int(row.start), int(row.stop)
+    truth, body = to_array(case.truth)[start:stop], case.body()[start:stop]
+    if method.needs == "nothing" and len(truth) < shape_of(case.ct)[0]:
+        sct = synthesize(method, _slab(case, start, stop), channels)
+    else:
+        sct = crop_slices(synthesize(method, case, channels), start, stop)
+    return score(to_array(sct), truth, body), sct
 
 # %% ../nbs/50_benchmark.ipynb #58ea2e60
 def run_method(
@@ -325,7 +375,7 @@ def bench(
         out: the study's folder: config.json, cases.csv, cost.csv, leaderboard.csv, environment.json, report.html.
         data: a folder of cases; None: phantoms, made here.
         methods: names; None: the whole ladder.
-        seeds: training repeats.
+        seeds: training repeats; a method without training runs once.
         rigid_mm, deform_mm: misalignment of the training CTs (phantoms only).
         fabric: from `start_fabric`.
         progress: show bars.
@@ -380,7 +430,9 @@ def _run_all(
     files = (out / "cases.csv", out / "cost.csv")
     rows, costs = (pd.read_csv(f).to_dict("records") if f.exists() else [] for f in files)
     done = {(r["method"], r["seed"]) for r in rows} & {(c["method"], c["seed"]) for c in costs}
-    plan = [(name, seed) for seed in seeds for name in methods if (name, seed) not in done]
+    once = {n for n in methods if build(n, 1, profile).needs == "nothing"}  # no seed changes them
+    plan = [(n, s) for s in seeds for n in methods if s == seeds[0] or n not in once]
+    plan = [run for run in plan if run not in done]
     for i, (name, seed) in enumerate(plan, 1):
         if progress and fabric.is_global_zero:
             print(f"[{i}/{len(plan)}] {name}, seed {seed}: {LADDER[name].says}", flush=True)
@@ -470,11 +522,10 @@ def _leader_row(
 def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     """One slice of the first test case: MR, true CT, then each method's synthetic CT above its error."""
     out, row = Path(out), table[table.split == "test"].iloc[0]
-    case = read_case(row.folder, extras=("ct_true",))
-    truth, body = to_array(case.truth), case.body()
-    bony = ((truth > 200) & body).sum((1, 2)).astype(float)
-    index = int(row.start) + int(np.argmax(bony[int(row.start) : int(row.stop)]))
-    mr = to_array(next(iter(case.mr.values())))[index]
+    case, part = read_case(row.folder, extras=("ct_true",)), slice(int(row.start), int(row.stop))
+    truth, body = to_array(case.truth)[part], case.body()[part]
+    index = int(np.argmax(((truth > 200) & body).sum((1, 2))))
+    mr = to_array(next(iter(case.mr.values())))[part][index]
     names = [n for n in pd.read_csv(out / "cases.csv").method.unique() if _example(out, n).exists()]
     columns = min(6, len(names) + 1)
     blocks = math.ceil((len(names) + 1) / columns)
@@ -487,7 +538,7 @@ def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     for ax in axes.flat:
         ax.axis("off")
     axes[0, 0].imshow(mr, cmap="gray", vmax=np.percentile(mr, 99.7), aspect=aspect)
-    axes[0, 0].set_title(f"{case.id}, slice {index}: MR")
+    axes[0, 0].set_title(f"{case.id}, slice {part.start + index}: MR")
     gray = axes[1, 0].imshow(truth[index], cmap="gray", vmin=-250, vmax=750, aspect=aspect)
     axes[1, 0].set_title("true CT" if "ct_true" in case.extras else "CT")
     for i, name in enumerate(names, 1):

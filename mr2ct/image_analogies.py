@@ -645,7 +645,9 @@ class ImageAnalogy(Method):
         self.slices, self.kappa = slices, kappa
         self.settings = {"levels": levels, "search": search, "leaves": leaves}
         self.channels: list[str] | None = None
-        self.ready: Example | None = None
+        self.ready: tuple[torch.Tensor, Example] | None = (
+            None  # searched in, and made of which atlas
+        )
         self.register_buffer("atlas_mr", torch.zeros(0, 1, 0, 0))  # (S, C, H, W) unit intensity
         self.register_buffer("atlas_ct", torch.zeros(0, 0, 0))  # (S, H, W) HU
 
@@ -661,16 +663,7 @@ class ImageAnalogy(Method):
         """
         mr, ct = atlas_slices(cases, channels, self.slices)
         self.atlas_mr, self.atlas_ct = torch.from_numpy(mr), torch.from_numpy(ct)
-        self.channels, self.ready = list(channels), None
-
-    def _load_from_state_dict(
-        self, state: dict[str, torch.Tensor], prefix: str, *rest: Any
-    ) -> None:
-        for name in ("atlas_mr", "atlas_ct"):  # an atlas may be of any size
-            if prefix + name in state:
-                setattr(self, name, torch.empty_like(state[prefix + name]))
-        self.ready = None
-        super()._load_from_state_dict(state, prefix, *rest)
+        self.channels = list(channels)
 
     def volume(self, case: Case) -> np.ndarray:
         """A case to (D, H, W) HU, every value one of the atlas; outside the body its darkest.
@@ -684,7 +677,8 @@ class ImageAnalogy(Method):
         body = case.body()
         if not body.any():
             raise BadInput(f"{case.id}: expected a body in some slice, got none")
-        if self.ready is None:
-            self.ready = Example(self.atlas_mr.cpu().numpy(), hu_to_unit(ct), **self.settings)
-        example, mr = self.ready, case.unit_mr(self.channels)  # (C, D, H, W)
-        return _copied(example, ct, mr, body, self.kappa)
+        if self.ready is None or self.ready[0] is not self.atlas_mr:  # collected or loaded anew
+            example = Example(self.atlas_mr.cpu().numpy(), hu_to_unit(ct), **self.settings)
+            self.ready = self.atlas_mr, example
+        mr = case.unit_mr(self.channels)  # (C, D, H, W)
+        return _copied(self.ready[1], ct, mr, body, self.kappa)

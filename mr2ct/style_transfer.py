@@ -457,7 +457,7 @@ class StyleTransfer(Method):
         recipe: layers and weights; None takes the defaults of `Recipe`.
         evaluations: of loss and gradient a slice.
         slices: CT slices that are kept as style.
-        size: their height and width; others are resized to it.
+        size: height and width at which slices are styled; all are resized to it, and the results back.
         window_hu: HU shown as black and white; the result cannot leave it.
 
     Attributes:
@@ -523,9 +523,9 @@ class StyleTransfer(Method):
         if not bool(self.collected):
             raise BadInput("style: expected CT slices, got none yet; call collect(cases, channels)")
         low, high = self.window_hu
-        grey = ((mr[:, :1] + 1) / 2).clamp(0, 1)
+        grey = _resized(((mr[:, :1] + 1) / 2).clamp(0, 1), self.style.shape[-2:], 1)
         done = [
             transfer(self.features, g, self.style, self.recipe, evaluations=self.evaluations).image
             for g in grey.split(1)
         ]
-        return hu_to_unit(low + (high - low) * torch.cat(done))
+        return hu_to_unit(low + (high - low) * _resized(torch.cat(done), mr.shape[-2:], 1))

@@ -17,7 +17,7 @@ import subprocess
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +35,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from .datasets import Batches, SliceStore
 from .volumes import BadInput, Case, to_image, unit_to_hu
 
 # %% ../nbs/07_training.ipynb #3538f838
@@ -42,14 +43,27 @@ class Method(nn.Module):
     """The one interface that `fit`, `synthesize` and the benchmark know.
 
     A trained method implements `configure`, `training_step` and `translate`. A method without training
-    implements `translate`, or `volume`, which sees the whole case.
+    implements `translate`, or `volume`, which sees the whole case; what it keeps of the training cases it
+    takes in `collect`. The other hooks have defaults that few methods change.
 
     Attributes:
         needs: what its batches hold: "paired", "unpaired", or "nothing" for a method without training.
+        steps: updates in its budget; None takes the profile's.
     """
 
     needs: str = "paired"
+    steps: int | None = None
     fabric: Fabric | None = None
+
+    def collect(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
+        """Keep, in buffers, what a method without training needs of the training cases; they may be lazy."""
+
+    def batches(
+        self, table: pd.DataFrame, profile: "Profile", seed: int, cache: str | Path | None = None
+    ) -> "BatchSource":
+        """The batches this method trains on: crops of axial slices of the training cases of a table."""
+        store = SliceStore(table, "train", cache=cache)
+        return Batches(store, profile.batch_size, profile.crop, seed, self.needs)
 
     def configure(self, fabric: Fabric) -> dict[str, Any]:
         """Make optimisers and schedules, and wrap the modules with `fabric.setup`.
@@ -64,13 +78,25 @@ class Method(nn.Module):
         """Update itself on one batch; returns scalars to log, "loss" first."""
         raise NotImplementedError(f"{type(self).__name__} does not train")
 
+    def calibrate(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
+        """Set, after training, what the training cases cannot tell; `cases` are the validation cases, lazy."""
+
     def translate(self, mr: Tensor) -> Tensor:
         """MR slices (N, C, H, W) to CT slices (N, 1, H, W), both in unit intensity [-1, 1]."""
         raise NotImplementedError(f"{type(self).__name__} does not translate slices")
 
     def volume(self, case: Case) -> np.ndarray | None:
-        """A whole case to (D, H, W) HU, for methods that see more than slices; None: use `translate`."""
+        """A whole case to (D, H, W) HU, for methods that see more than slices; None: use `translate`.
+
+        The case holds the MR channels of the training, in their order, and its mask.
+        """
         return None
+
+    def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        for name in self._buffers if self.needs == "nothing" else ():  # collected: any size
+            if prefix + name in state:
+                self._buffers[name] = torch.empty_like(state[prefix + name])
+        super()._load_from_state_dict(state, prefix, *rest)
 
 # %% ../nbs/07_training.ipynb #b33af10e
 def write_text(path: Path, text: str) -> None:
@@ -199,6 +225,8 @@ def load_weights(method: Method, run_dir: str | Path) -> int:
         ) from None
     own = {k: tuple(v.shape) for k, v in method.state_dict().items()}
     theirs = {k: tuple(v.shape) for k, v in weights.items()}
+    if method.needs == "nothing":  # what was collected may be of any size
+        own |= {k: theirs[k] for k, _ in method.named_buffers() if k in theirs}
     if own != theirs:
         name = next(k for k in sorted(own.keys() | theirs.keys()) if own.get(k) != theirs.get(k))
         raise BadInput(
@@ -264,9 +292,10 @@ def step_seed(seed: int, step: int, rank: int) -> int:
 
 def unwrap(method: Method) -> None:
     """Put the plain modules back where `configure` left Fabric's wrappers."""
-    for name, child in list(method.named_children()):
-        if is_wrapped(child):
-            setattr(method, name, child.module)
+    for parent in list(method.modules()):
+        for name, child in list(parent.named_children()):
+            if is_wrapped(child):
+                setattr(parent, name, child.module)
 
 # %% ../nbs/07_training.ipynb #60e72976
 def _begin(run_dir: Path, config: dict[str, Any], resume: bool) -> dict[str, Any] | None:
@@ -457,11 +486,17 @@ def synthesize(
     Raises:
         BadInput: a channel that is missing; a method that returns another shape.
     """
-    seen = Case(case.id, case.mr, mask=case.mask)  # a method cannot peek at what it does not get
-    first = next(iter(seen.mr.values()))
+    channels = list(case.mr) if channels is None else channels
+    if missing := [c for c in channels if c not in case.mr]:
+        raise BadInput(
+            f"{case.id}: expected MR channels {channels}, got {list(case.mr)}: no {missing[0]}"
+        )
+    # a method cannot peek at what it does not get
+    seen = Case(case.id, {c: case.mr[c] for c in channels}, mask=case.mask)
+    first = next(iter(case.mr.values()))
     hu = method.volume(seen)
     if hu is None:
-        mr = torch.from_numpy(seen.unit_mr(channels))  # (C, D, H, W)
+        mr = torch.from_numpy(seen.unit_mr())  # (C, D, H, W)
         device = next((p.device for p in method.parameters()), torch.device("cpu"))
         method.eval()
         out = torch.empty(mr.shape[1:], dtype=torch.float32)  # (D, H, W)

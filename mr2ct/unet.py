@@ -6,6 +6,7 @@
 __all__ = ['PixelNorm', 'UNet', 'pad_to_multiple', 'RegressionUNet', 'warm_cosine']
 
 # %% ../nbs/20_unet.ipynb #1e4ddc5a
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -122,7 +123,7 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
 
 # %% ../nbs/20_unet.ipynb #640b99b6
 class RegressionUNet(Method):
-    """A U-Net trained on pairs with the L1 distance.
+    """A U-Net trained on pairs.
 
     Args:
         channels: MR channels.
@@ -131,6 +132,7 @@ class RegressionUNet(Method):
         depth: halvings.
         norm: "none", "instance", "group" or "pixel".
         rate: Adam's learning rate at its highest.
+        loss: called as loss(prediction, target), both (N, 1, H, W) in [-1, 1]; None: L1. Chapter 21 has others.
 
     Source:
         Regression with a U-Net and L1, the pixel part of Isola et al. 2017 without its contest. Chapter 20.
@@ -146,10 +148,11 @@ class RegressionUNet(Method):
         depth: int = 4,
         norm: str = "pixel",
         rate: float = 3e-3,
+        loss: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.net = UNet(channels, 1, width, depth, norm)
-        self.steps, self.rate = steps, rate
+        self.steps, self.rate, self.loss = steps, rate, loss or F.l1_loss
 
     def configure(self, fabric: Fabric) -> dict[str, Any]:
         self.fabric = fabric
@@ -160,7 +163,7 @@ class RegressionUNet(Method):
         return {"optimiser": self.optimiser, "schedule": self.schedule}
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        loss = F.l1_loss(self.net(batch["mr"]), batch["ct"])
+        loss = self.loss(self.net(batch["mr"]), batch["ct"])
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         self.optimiser.step()

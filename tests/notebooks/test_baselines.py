@@ -16,6 +16,7 @@ from mr2ct.baselines import (
     BulkDensity,
     ForestRegression,
     IntensityRegression,
+    _completed,
     _placed,
     align_atlas,
     bulk_density,
@@ -29,7 +30,7 @@ from mr2ct.baselines import (
 )
 from mr2ct.phantom import make_case
 from mr2ct.training import synthesize
-from mr2ct.volumes import BadInput, Case, make_image, resample, same_grid, to_array
+from mr2ct.volumes import BadInput, Case, crop_slices, make_image, resample, same_grid, to_array
 
 
 def _striped() -> tuple[np.ndarray, np.ndarray]:
@@ -194,6 +195,16 @@ def test_the_better_atlas_leads_and_weights_sum_to_one():
     assert np.array_equal(
         fuse(np.array([[[[1.0]]], [[[5.0]]], [[[30.0]]]]), None, "median"), [[[5.0]]]
     )
+
+
+def test_an_atlas_that_does_not_reach_leaves_the_vote_to_the_others():
+    ct = np.array([[1.0, np.nan, np.nan], [3.0, 5.0, np.nan]])
+    assert np.allclose(_completed(ct), [[1, 5, 40], [3, 5, 40]])
+    case = make_case(4, shape=(12, 48, 48))
+    names = {n: crop_slices(i, 0, 6) for n, i in (("ct", case.ct), ("mask", case.mask))}
+    part = Case("part", {n: crop_slices(i, 0, 6) for n, i in case.mr.items()}, **names)
+    sct = to_array(synthesize(_collected(AtlasFusion(atlases=1, deformable=False), [part]), case))
+    assert (sct[case.body()] > -900).mean() > 0.9  # six slices of twelve are not air
 
 
 def test_alignment_carries_the_ct_the_right_way():

@@ -24,10 +24,12 @@ from mr2ct.benchmark import (
     load_run,
     make_phantoms,
     paired_p,
+    split_cases,
 )
 from mr2ct.datasets import list_cases
-from mr2ct.training import PROFILES
-from mr2ct.volumes import BadInput
+from mr2ct.phantom import make_case
+from mr2ct.training import PROFILES, synthesize
+from mr2ct.volumes import BadInput, load, read_case, to_array, write_case
 
 TINY = replace(PROFILES["smoke"], cases=(2, 0, 2), shape=(8, 48, 48), samples=8, crop=32, width=4)
 
@@ -110,9 +112,36 @@ def test_study_resumes_reports_and_refuses_another():
             bench(TINY, out, seeds=(0, 1), progress=False)
         method, config = load_run(out / "runs" / "unet-seed0")
         assert config["channels"] == ["ip", "op"] and not method.training
+        first = list_cases(out / "data").query("split == 'test'").iloc[0]
+        for name in ("regression", "style", "analogy"):  # what was collected is read back
+            method, config = load_run(out / "runs" / f"{name}-seed0")
+            again = synthesize(method, read_case(first.folder), config["channels"])
+            kept = load(out / "runs" / f"{name}-seed0" / "example.nii.gz")
+            assert np.array_equal(to_array(again), to_array(kept)), name
         (out / "runs" / "unet-seed0" / "config.json").write_text('{"method": "x"}')
         with pytest.raises(BadInput, match="config.json"):
             load_run(out / "runs" / "unet-seed0")
+
+
+def test_a_split_of_one_object_is_cut_out_of_it():
+    with tempfile.TemporaryDirectory() as folder:
+        case = make_case(3, shape=(12, 32, 32))
+        write_case(case, folder)
+        table = list_cases(folder)
+        parts = {s: list(split_cases(table, s)) for s in ("train", "test")}
+        rows = {s: table[table.split == s].iloc[0] for s in parts}
+        for split, (part,) in parts.items():
+            inside = slice(int(rows[split].start), int(rows[split].stop))
+            assert np.allclose(to_array(part.ct), to_array(case.ct)[inside], atol=1)
+            assert part.mr.keys() == case.mr.keys() and part.id.startswith(case.id + ", slices")
+        assert parts["train"][0].id != parts["test"][0].id and not parts["train"][0].extras
+
+
+def test_a_method_without_training_runs_once():
+    with tempfile.TemporaryDirectory() as folder:
+        bench(TINY, folder, methods=["bulk_3", "unet"], seeds=(0, 1), progress=False)
+        runs = pd.read_csv(Path(folder) / "cost.csv").groupby("method").seed.apply(list)
+        assert runs["bulk_3"] == [0] and runs["unet"] == [0, 1]
 
 
 def test_phantoms_are_made_once():
