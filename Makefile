@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workbook test lab check export notebooks record site gates
+.PHONY: help setup workbook test lab check export notebooks record studies site gates
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ record: setup ## the ladder with three seeds, its small text kept in results/lad
 	@$(BIN)/mr2ct bench --profile laptop --seeds 3 --out runs/ladder_laptop
 	@mkdir -p results/ladder_laptop
 	@cd runs/ladder_laptop && cp config.json environment.json cases.csv cost.csv leaderboard.csv ../../results/ladder_laptop/
+
+studies: setup ## the studies of part 2 with three seeds (hours), kept in results/; goes on where it stopped
+	@for study in channels losses_by_shift views; do $(BIN)/python tools/studies.py $$study || exit 1; done
 
 lab: setup ## JupyterLab on the book
 	@$(BIN)/jupyter lab nbs

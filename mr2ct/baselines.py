@@ -22,7 +22,7 @@ from skimage.filters import threshold_otsu
 from sklearn.ensemble import RandomForestRegressor
 from torch import Tensor
 
-from .prepare import register_bspline, register_rigid
+from .prepare import Folded, register_bspline, register_rigid
 from .training import Method
 from .view import connect, render_slice, to_png
 from mr2ct.volumes import (
@@ -386,9 +386,8 @@ def align_atlas(
     for bending in (1e-3, 1e-2, 1e-1) if deformable else ():
         try:
             return register_bspline(fixed, moving, rigid, mask, bending=bending).transform
-        except BadInput as error:
-            if "fold" not in str(error):
-                raise
+        except Folded:
+            continue
     return rigid.transform
 
 

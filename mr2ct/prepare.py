@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['correct_bias', 'z_score', 'data_range', 'scale_range', 'joint_histogram', 'mutual_information',
-           'normalized_mutual_information', 'Registration', 'register_rigid', 'target_error_mm', 'register_bspline',
-           'render_registration', 'registration_explorer', 'rank_cases', 'Recipe', 'prepare_case']
+           'normalized_mutual_information', 'Registration', 'Folded', 'register_rigid', 'target_error_mm',
+           'register_bspline', 'render_registration', 'registration_explorer', 'rank_cases', 'Recipe', 'prepare_case']
 
 # %% ../nbs/03_prepare.ipynb #68639c04
 import io
@@ -212,6 +212,10 @@ class Registration:
     shift_mm: float
     turn_deg: float
     smallest_jacobian: float = 1.0
+
+
+class Folded(BadInput):
+    """A deformation that folds space: softer splines than the images bear."""
 
 
 _AIR_HU = -1024.0
@@ -549,7 +553,8 @@ def register_bspline(
         A registration whose transform is the rigid motion after the bending: resample once, with it.
 
     Raises:
-        BadInput: as `register_rigid`, a number out of range, or a field that folds.
+        BadInput: as `register_rigid`, or a number out of range.
+        Folded: the field folds; a `BadInput`.
 
     Source:
         Rueckert et al. 1999, with torch's gradient in place of finite differences. Chapter 03_prepare.
@@ -574,7 +579,7 @@ def register_bspline(
     spline = _spline_transform(still, cells, control.double().numpy())
     jacobian = _smallest_jacobian(spline, grid, inside)
     if not jacobian > 0:
-        raise BadInput(
+        raise Folded(
             f"moving: expected a deformation that does not fold, got a Jacobian of {jacobian:.2f}; use larger knots_mm or bending"
         )
     both = sitk.CompositeTransform([rigid.transform, spline])  # the last one is applied first

@@ -33,6 +33,9 @@ def test_widgets_of_the_view_chapter(lab, open_notebook):
 EXPLORERS = [  # chapter, call, sliders, menus
     ("03_prepare.ipynb", "registration_explorer", ("to the left", "turn", "slice"), ()),
     ("09_water_fat.ipynb", "dixon_explorer", ("slice", "fat above"), ("sign from",)),
+    ("10_baselines.ipynb", "weight_explorer", ("atlas", "slice"), ()),
+    ("21_losses.ipynb", "loss_explorer", ("shift, mm",), ("distance", "cell, px")),
+    ("23_three_views.ipynb", "fusion_explorer", ("axial weight", "sagittal slice"), ("fusion",)),
 ]
 
 

@@ -1,0 +1,111 @@
+"""The recorded studies of part 2: what a chapter reads from results/. `python tools/studies.py NAME [--profile P]`.
+
+    channels         one MR channel against two and four            (chapter 23)
+    losses_by_shift  ten losses at 0, 2, 4 and 8 mm misalignment  (chapter 21)
+    views            three views alone and fused                    (chapter 23)
+
+Work lies in runs/NAME and goes on where it was interrupted; small text is copied to results/NAME at the end.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mr2ct.benchmark import bench, make_phantoms, train
+from mr2ct.datasets import list_cases, write_cases
+from mr2ct.metrics import score
+from mr2ct.phantom import make_case
+from mr2ct.training import PROFILES, Profile, environment, write_text
+from mr2ct.volumes import Case, read_case, to_array, to_image, write_case
+from mr2ct.water_fat import fat_by_phase, scan_dixon, separate
+
+ROOT = Path(__file__).resolve().parents[1]
+SEEDS = (0, 1, 2)
+SHIFTS_MM = (0, 2, 4, 8)
+CHANNELS = ("unet_ip", "unet_op", "unet_ip_op", "unet_four")
+LOSSES = tuple(f"{pool}{name}" for pool in ("", "pool_") for name in ("l2", "l1", "huber", "hinge"))
+LOSSES += ("twin_l1", "twin_hinge")
+FUSIONS = ("axial", "coronal", "sagittal", "mean", "median", "learned_1", "learned_3")
+
+
+def channels(profile: Profile, work: Path) -> pd.DataFrame:
+    """U-Nets on one, two and four channels of the same phantoms, with as many samples each."""
+    four_channel_phantoms(work / "data", profile)
+    bench(profile, work / "bench", work / "data", CHANNELS, SEEDS)
+    return pd.read_csv(work / "bench" / "cases.csv")
+
+
+def four_channel_phantoms(folder: Path, profile: Profile) -> None:
+    """Phantoms with water and fat as a scanner delivers them: separated with the phase of the second echo."""
+    splits = [s for s, n in zip(("train", "val", "test"), profile.cases) for _ in range(n)]
+    ids = [f"pelvis_{seed:04d}" for seed in range(len(splits))]
+    for seed, name in enumerate(ids):
+        if (folder / name).is_dir():
+            continue
+        case, scan = make_case(seed, profile.shape), scan_dixon(seed, profile.shape)
+        wins = fat_by_phase(scan.ip, scan.op, scan.mask, scan.spacing_mm)
+        water, fat = separate(scan.ip, np.abs(scan.op), wins)
+        named = {"ip": scan.ip, "op": np.abs(scan.op), "water": water, "fat": fat}
+        mr = {n: to_image(a.clip(0).astype(np.float32), case.ct) for n, a in named.items()}
+        write_case(replace(case, mr=mr), folder)
+    write_cases(pd.DataFrame({"id": ids, "split": splits}), folder)
+
+
+def losses_by_shift(profile: Profile, work: Path) -> pd.DataFrame:
+    """Every loss on training CTs moved as a whole by 0 to 8 mm (root mean square), scored on the true CT."""
+    profile = replace(profile, name=f"{profile.name}, a quarter", samples=profile.samples // 4)
+    tables = []
+    for mm in SHIFTS_MM:
+        out = work / f"{mm}mm"
+        bench(profile, out, None, LOSSES, SEEDS, rigid_mm=float(mm))
+        tables.append(pd.read_csv(out / "cases.csv").assign(shift_mm=mm))
+    return pd.concat(tables)
+
+
+def views(profile: Profile, work: Path) -> pd.DataFrame:
+    """Each view with the whole budget; one training a seed, scored with every fusion."""
+    make_phantoms(work / "data", profile.cases, profile.shape)
+    table, rows = list_cases(work / "data"), []
+    for seed in SEEDS:
+        kept = work / f"seed{seed}.csv"
+        if not kept.exists():
+            run, scores = work / f"run{seed}", []
+            method = train("three_views_full", table, profile, run, seed, cache=work)
+            for row in table[table.split == "test"].itertuples():
+                case = read_case(row.folder, extras=("ct_true",))
+                truth, said = (
+                    to_array(case.truth),
+                    method.views(Case(case.id, case.mr, None, case.mask)),
+                )
+                for method.fusion in FUSIONS:
+                    values = score(method.fuse(said).round(), truth, case.body())
+                    scores.append({"method": method.fusion, "seed": seed, "case": row.id} | values)
+            write_text(kept, pd.DataFrame(scores).to_csv(index=False))
+        rows.append(pd.read_csv(kept))
+    return pd.concat(rows)
+
+
+STUDIES = {f.__name__: f for f in (channels, losses_by_shift, views)}
+
+
+def record(name: str, profile: Profile, work: Path, results: Path) -> Path:
+    """Run a study and keep its small text; returns the folder that holds it."""
+    table, folder = STUDIES[name](profile, work / name), results / name
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / "cases.csv", index=False, float_format="%.6g", lineterminator="\n")
+    config = {"study": name, "profile": asdict(profile), "seeds": SEEDS}
+    for file, text in (("config.json", config), ("environment.json", environment())):
+        write_text(folder / file, json.dumps(text, indent=2) + "\n")
+    return folder
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=STUDIES)
+    parser.add_argument("--profile", choices=PROFILES, default="laptop")
+    given = parser.parse_args()
+    print(record(given.name, PROFILES[given.profile], ROOT / "runs", ROOT / "results"))
