@@ -35,6 +35,7 @@ from .losses import L1, L2, HingeHuber, Huber, Loss, MaxPooled
 from .style_transfer import StyleTransfer
 from .three_views import ThreeViews
 from .unet import RegressionUNet
+from .vnet import vnet_for
 from .datasets import list_cases, write_cases
 from .metrics import score
 from .phantom import make_case
@@ -158,6 +159,7 @@ _RUNGS = (
     ("style", "11_style_transfer", lambda c, p: StyleTransfer(evaluations=5), "style of CT, 64 px"),
     ("analogy", "12_image_analogies", lambda c, p: ImageAnalogy(), "pixels of eight atlas slices"),
     ("unet", "20_unet", lambda c, p: RegressionUNet(c, p.steps, p.width), "U-Net, L1"),
+    ("vnet", "22_vnet", vnet_for, "V-Net on patches, L1"),
     (
         "three_views",
         "23_three_views",

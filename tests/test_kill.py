@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 MR2CT = Path(sys.executable).parent / "mr2ct"
-WORDS = ["bench", "--profile", "smoke", "--accelerator", "cpu", "--out"]
+METHODS = "bulk_3,regression,analogy,unet,vnet,three_views"  # of every kind: none, collects, trains, calibrates
+WORDS = ["bench", "--profile", "smoke", "--accelerator", "cpu", "--methods", METHODS, "--out"]
 
 
 def run(out: Path) -> str:
