@@ -93,8 +93,8 @@ def phantom(
     deform_mm: Annotated[float, typer.Option(min=0, help="Deformation of the CT, mm.")] = 0.0,
 ) -> None:
     """Make pelvis phantoms with a known true CT, as a data set of cases."""
-    from mr2ct.benchmark import make_phantoms
     from mr2ct.datasets import list_cases
+    from mr2ct.ladder import make_phantoms
 
     test, val = max(1, cases // 4), cases // 10
     split = (cases - test - val, val, test) if cases > 1 else (0, 0, 1)
@@ -120,8 +120,8 @@ def train(
     precision: Precision = "32-true",
 ) -> None:
     """Train one method; killed and started again, it goes on and ends with the same weights."""
-    from mr2ct.benchmark import train as train_method
     from mr2ct.datasets import list_cases
+    from mr2ct.ladder import train as train_method
     from mr2ct.training import start_fabric
 
     size, table = _profile(profile, samples), list_cases(data, check=True)
@@ -146,7 +146,7 @@ def synthesize(
     device: Annotated[str, typer.Option(help="cpu, cuda, …")] = "cpu",
 ) -> None:
     """Turn an MR into a synthetic CT: int16 HU on the MR's own grid."""
-    from mr2ct.benchmark import load_run
+    from mr2ct.ladder import load_run
     from mr2ct.training import synthesize as synthesize_case
     from mr2ct.volumes import check_target, save
 

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from mr2ct.benchmark import LADDER
+from mr2ct.ladder import LADDER
 from mr2ct.prepare import mutual_information
 from mr2ct.volumes import read_case, resample, to_array
 

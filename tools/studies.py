@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mr2ct.benchmark import bench, make_phantoms, train
+from mr2ct.benchmark import bench
 from mr2ct.datasets import list_cases, write_cases
+from mr2ct.ladder import make_phantoms, train
 from mr2ct.metrics import score
 from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES, Profile, environment, write_text

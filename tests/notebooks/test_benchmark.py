@@ -14,22 +14,18 @@ import pytest
 from scipy.stats import wilcoxon
 
 from mr2ct.benchmark import (
-    LADDER,
     bench,
     bootstrap_interval,
     bootstrap_ratio,
-    build,
     holm,
     leaderboard,
-    load_run,
-    make_phantoms,
     paired_p,
-    split_cases,
+    score_case,
 )
 from mr2ct.datasets import list_cases
-from mr2ct.phantom import make_case
-from mr2ct.training import PROFILES, synthesize
-from mr2ct.volumes import BadInput, load, read_case, to_array, write_case
+from mr2ct.ladder import LADDER, load_run
+from mr2ct.training import PROFILES
+from mr2ct.volumes import BadInput, load, to_array
 
 TINY = replace(PROFILES["smoke"], cases=(2, 0, 2), shape=(8, 48, 48), samples=8, crop=32, width=4)
 
@@ -79,62 +75,30 @@ def test_leaderboard_of_a_table_made_by_hand():
             leaderboard(folder, "pgan")
 
 
-def test_every_rung_builds_and_an_unknown_one_is_named():
-    for name in LADDER:
-        assert build(name, 2, TINY).needs in ("paired", "unpaired", "nothing")
-    with pytest.raises(BadInput, match="method: expected one of"):
-        build("magic", 2, TINY)
-
-
-def test_same_seed_same_weights():
-    a, b, c = (build("unet", 2, TINY, s) for s in (0, 0, 1))
-    weights = [next(m.parameters()).detach().numpy() for m in (a, b, c)]
-    assert np.array_equal(weights[0], weights[1]) and not np.array_equal(weights[0], weights[2])
-
-
 def test_study_resumes_reports_and_refuses_another():
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "study"
-        report = bench(TINY, out, progress=False)
+        out, one = Path(folder) / "study", replace(TINY, cases=(2, 0, 1))
+        report = bench(one, out, progress=False)  # the only test that runs the whole ladder
         cases, page = (out / "cases.csv").read_bytes(), report.read_text()
-        assert set(pd.read_csv(out / "cases.csv").method) == set(LADDER)
-        assert (
-            "Leaderboard" in page
-            and "data:image/png;base64" in page
-            and (out / "report.png").exists()
-        )
+        table = pd.read_csv(out / "cases.csv")
+        assert set(table.method) == set(LADDER)
+        assert "Leaderboard" in page and "data:image/png;base64" in page
+        assert (out / "report.png").exists()
         assert len(json.loads((out / "config.json").read_text())["methods"]) == len(LADDER)
-        (out / "cases.csv").unlink()
-        assert (
-            bench(TINY, out, progress=False) == report and (out / "cases.csv").read_bytes() == cases
-        )
+        forgotten = ["bulk_3", "regression", "unet", "vnet", "three_views"]  # of every kind
+        table[~table.method.isin(forgotten)].to_csv(out / "cases.csv", index=False)
+        assert bench(one, out, progress=False) == report
+        again = pd.read_csv(out / "cases.csv").set_index("method").loc[list(LADDER)].reset_index()
+        assert again.to_csv() == table.to_csv()
         with pytest.raises(BadInput, match="config.json: expected seeds = "):
-            bench(TINY, out, seeds=(0, 1), progress=False)
-        method, config = load_run(out / "runs" / "unet-seed0")
-        assert config["channels"] == ["ip", "op"] and not method.training
-        first = list_cases(out / "data").query("split == 'test'").iloc[0]
-        for name in ("regression", "style", "analogy"):  # what was collected is read back
+            bench(one, out, seeds=(0, 1), progress=False)
+        first = next(list_cases(out / "data").query("split == 'test'").itertuples())
+        for name in ("regression", "unet"):  # the run behind each row can be read back
             method, config = load_run(out / "runs" / f"{name}-seed0")
-            again = synthesize(method, read_case(first.folder), config["channels"])
+            values, sct = score_case(method, first, config["channels"])
+            assert table.set_index("method").mae[name] == pytest.approx(values["mae"], rel=1e-5)
             kept = load(out / "runs" / f"{name}-seed0" / "example.nii.gz")
-            assert np.array_equal(to_array(again), to_array(kept)), name
-        (out / "runs" / "unet-seed0" / "config.json").write_text('{"method": "x"}')
-        with pytest.raises(BadInput, match="config.json"):
-            load_run(out / "runs" / "unet-seed0")
-
-
-def test_a_split_of_one_object_is_cut_out_of_it():
-    with tempfile.TemporaryDirectory() as folder:
-        case = make_case(3, shape=(12, 32, 32))
-        write_case(case, folder)
-        table = list_cases(folder)
-        parts = {s: list(split_cases(table, s)) for s in ("train", "test")}
-        rows = {s: table[table.split == s].iloc[0] for s in parts}
-        for split, (part,) in parts.items():
-            inside = slice(int(rows[split].start), int(rows[split].stop))
-            assert np.allclose(to_array(part.ct), to_array(case.ct)[inside], atol=1)
-            assert part.mr.keys() == case.mr.keys() and part.id.startswith(case.id + ", slices")
-        assert parts["train"][0].id != parts["test"][0].id and not parts["train"][0].extras
+            assert np.array_equal(to_array(sct), to_array(kept))
 
 
 def test_a_method_without_training_runs_once():
@@ -142,12 +106,3 @@ def test_a_method_without_training_runs_once():
         bench(TINY, folder, methods=["bulk_3", "unet"], seeds=(0, 1), progress=False)
         runs = pd.read_csv(Path(folder) / "cost.csv").groupby("method").seed.apply(list)
         assert runs["bulk_3"] == [0] and runs["unet"] == [0, 1]
-
-
-def test_phantoms_are_made_once():
-    with tempfile.TemporaryDirectory() as folder:
-        make_phantoms(folder, (1, 0, 1), (8, 32, 32), progress=False)
-        stamps = [p.stat().st_mtime_ns for p in sorted(Path(folder).glob("*/ct.nii.gz"))]
-        make_phantoms(folder, (1, 0, 1), (8, 32, 32), progress=False)
-        assert stamps == [p.stat().st_mtime_ns for p in sorted(Path(folder).glob("*/ct.nii.gz"))]
-        assert list(list_cases(folder).split) == ["train", "test"]

@@ -1,0 +1,53 @@
+"""The recorded studies run from nothing, go on where they were, and leave the tables that chapters read."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mr2ct.training import PROFILES
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+import studies
+
+TINY = replace(PROFILES["smoke"], cases=(2, 1, 2), shape=(8, 48, 48), samples=24, crop=32, width=4)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(studies, "SEEDS", (0,))
+    monkeypatch.setattr(studies, "SHIFTS_MM", (0, 8))
+    monkeypatch.setattr(studies, "LOSSES", ("l1", "pool_hinge", "twin_hinge"))
+
+
+@pytest.mark.parametrize("name, methods", [("channels", 4), ("losses_by_shift", 3), ("views", 7)])
+def test_a_study_leaves_its_table(name, methods, tmp_path: Path):
+    folder = studies.record(name, TINY, tmp_path / "runs", tmp_path / "results")
+    table = pd.read_csv(folder / "cases.csv")
+    once = ["method", "seed", "case"] + ["shift_mm"] * ("shift_mm" in table)
+    assert table.method.nunique() == methods and table.case.nunique() == 2
+    assert not table.duplicated(once).any() and table.mae.between(1, 5000).all()
+    assert json.loads((folder / "config.json").read_text())["study"] == name
+    before = (folder / "cases.csv").read_bytes()
+    studies.record(name, TINY, tmp_path / "runs", tmp_path / "results")  # nothing is done twice
+    assert (folder / "cases.csv").read_bytes() == before
+
+
+def test_water_and_fat_of_the_study_add_up(tmp_path: Path):
+    from mr2ct.volumes import read_case, to_array
+
+    studies.four_channel_phantoms(tmp_path, TINY)
+    case = read_case(tmp_path / "pelvis_0000")
+    ip, water, fat = (to_array(case.mr[n])[case.body()] for n in ("ip", "water", "fat"))
+    assert abs(water + fat - ip).mean() < 0.05 * ip.mean()
+    assert 0.2 < (fat > water).mean() < 0.8
+
+
+def test_moved_training_cts_are_scored_on_the_true_one(tmp_path: Path):
+    studies.record("losses_by_shift", TINY, tmp_path / "runs", tmp_path / "results")
+    data = {mm: tmp_path / "runs" / "losses_by_shift" / f"{mm}mm" / "data" / "pelvis_0000" for mm in (0, 8)}
+    assert (data[0] / "ct.nii.gz").read_bytes() != (data[8] / "ct.nii.gz").read_bytes()
+    assert (data[0] / "ct_true.nii.gz").read_bytes() == (data[8] / "ct_true.nii.gz").read_bytes()
