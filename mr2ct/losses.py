@@ -208,7 +208,7 @@ class MaxPooled(Loss):
     unpooled: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.loss, Loss):
+        if not hasattr(self.loss, "pointwise"):
             raise BadInput(f"loss: expected a Loss such as L1(), got {self.loss!r}")
         sizes = self.size if isinstance(self.size, Sequence) else (self.size,)
         if not sizes or not all(isinstance(k, int) and k >= 1 for k in sizes):

@@ -20,9 +20,11 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def lab(chromium, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("book")
+    folder = tmp_path_factory.mktemp("book") / "nbs"
+    folder.mkdir()
     for path in (ROOT / "nbs").glob("*.ipynb"):
         shutil.copy(path, folder)
+    shutil.copytree(ROOT / "results", folder.parent / "results")  # chapters read recorded studies
     server = Lab(folder, tmp_path_factory.mktemp("jupyter"))
     yield server
     server.close()
