@@ -17,13 +17,12 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
 from .datasets import VIEWS, Batches, SliceStore
 from .training import Method, Profile
-from .unet import UNet, warm_cosine
+from .unet import RegressionUNet, UNet
 from .view import connect, render_error, render_slice, to_png
 from .volumes import BadInput, Case, hu_to_unit, spacing_mm, to_array, unit_to_hu
 
@@ -45,7 +44,7 @@ def in_plane(zyx: Sequence[Any], view: str) -> tuple[Any, Any]:
 
 
 def resize(slices: Tensor, size: Sequence[int]) -> Tensor:
-    """(N, C, H, W) to (N, C, *size) over the same field of view: linear, edges repeated."""
+    """(N, C, H, W) to (N, C, h, w), `size` being (h, w), over the same field of view: linear, edges repeated."""
     if tuple(slices.shape[-2:]) == tuple(size):
         return slices
     return F.interpolate(slices, tuple(size), mode="bilinear", align_corners=False)
@@ -363,12 +362,7 @@ class ThreeViews(FusedViews):
         self.pixel_mm.fill_(source.pixel_mm)
         return source
 
-    def configure(self, fabric: Fabric) -> dict[str, Any]:
-        self.fabric = fabric
-        adam = torch.optim.Adam(self.net.parameters(), self.rate)
-        self.net, self.optimiser = fabric.setup(self.net, adam)
-        self.schedule = warm_cosine(self.optimiser, self.steps)
-        return {"optimiser": self.optimiser, "schedule": self.schedule}
+    configure = RegressionUNet.configure  # one optimiser over the three networks, and its schedule
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         sct = self.net({view: batch[f"mr_{view}"] for view in VIEWS})
