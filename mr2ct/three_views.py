@@ -420,7 +420,7 @@ def render_fusion(
     Returns:
         uint8 RGB; HU from -300 to 700 in grey, errors from -300 (blue) to 300 (red).
     """
-    rows = [_titles([f"{name} net" for name in VIEWS] + ["fused", "fused − true"], width_px)]
+    rows = [_titles([f"{name} net" for name in VIEWS] + ["fused", "fused - true"], width_px)]
     for plane, index in zip(VIEWS, point, strict=True):
         down, across = (
             n * s for n, s in zip(in_plane(truth.shape, plane), in_plane(spacing_mm, plane))
@@ -480,7 +480,7 @@ def fusion_explorer(
         W.IntSlider(n // 2, 0, n - 1, description=f"{view} slice")
         for view, n in zip(VIEWS, truth.shape, strict=True)
     ]
-    for slider in weights:
+    for slider in (*weights, *middle):
         slider.style.description_width = "100px"
     picture, caption = W.Image(format="png"), W.HTML()
 
