@@ -119,12 +119,18 @@ def train(
     nodes: Nodes = 1,
     precision: Precision = "32-true",
 ) -> None:
-    """Train one method; killed and started again, it goes on and ends with the same weights."""
-    from mr2ct.datasets import list_cases
-    from mr2ct.ladder import train as train_method
-    from mr2ct.training import start_fabric
+    """Train one method; killed and started again, it goes on and ends with the same weights.
 
-    size, table = _profile(profile, samples), list_cases(data, check=True)
+    A method that needs no pairs (cyclegan) also takes folders in which a case is an MR or a CT alone.
+    """
+    from mr2ct.datasets import list_cases
+    from mr2ct.ladder import build
+    from mr2ct.ladder import train as train_method
+    from mr2ct.training import PROFILES, start_fabric
+
+    size = _profile(profile, samples)
+    needs = build(method, 1, PROFILES["smoke"]).needs
+    table = list_cases(data, check=True, needs="unpaired" if needs == "unpaired" else "paired")
     fabric = start_fabric(accelerator, devices, nodes, precision)
     fabric.print(table.attrs["note"])
     train_method(method, table, size, out, seed, fabric, resume, progress=True)

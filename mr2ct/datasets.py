@@ -45,18 +45,21 @@ from mr2ct.volumes import (
 )
 
 # %% ../nbs/06_datasets.ipynb #2a74893e
-def check_case(case: Case, path: str | Path) -> None:
-    """Raise BadInput, naming the file, unless a pair can be trained on or scored.
+def check_case(case: Case, path: str | Path, needs: str = "paired") -> None:
+    """Raise BadInput, naming the file, unless a case can be trained on or scored.
 
     Args:
         case: the volumes.
         path: the case's folder, for the message.
+        needs: "paired", or "unpaired": MR or CT is enough.
 
     Raises:
         BadInput: no CT, different grids, NaN, an empty mask, a CT that is plainly not in HU, or a constant MR.
     """
     path = Path(path)
-    if case.ct is None:
+    if not case.mr and needs == "paired":
+        raise BadInput(f"{path / 'mr.nii.gz'}: expected an MR beside the CT, found nothing")
+    if case.ct is None and needs == "paired":
         raise BadInput(f"{path / 'ct.nii.gz'}: expected a CT beside the MR, found nothing")
     files = {str(path / f"{name}.nii.gz"): image for name, image in case.named().items()}
     check_same_grid(files)
@@ -67,7 +70,7 @@ def check_case(case: Case, path: str | Path) -> None:
         raise BadInput(
             f"{path / 'mask.nii.gz'}: expected voxels > 0 inside the body, got an empty mask"
         )
-    lowest = float(np.asanyarray(case.ct.dataobj).min())
+    lowest = -1000.0 if case.ct is None else float(np.asanyarray(case.ct.dataobj).min())
     if lowest >= 0:
         raise BadInput(
             f"{path / 'ct.nii.gz'}: expected HU (air near -1000), got a minimum of {lowest:g}"
@@ -92,12 +95,13 @@ def _peek(path: Path) -> nib.Nifti1Image:
         return load(path)
 
 
-def _describe(folder: Path) -> dict[str, Any]:
-    """What the headers of one case say: spacing, size, channels. Reads no voxels."""
+def _describe(folder: Path, needs: str = "paired") -> dict[str, Any]:
+    """What the headers of one case say: spacing, size, channels, what it holds. Reads no voxels."""
     names = [p.name.removesuffix(".nii.gz") for p in sorted(folder.glob("[!.]*.nii.gz"))]
     mr = [n for n in names if n == "mr" or n.startswith("mr_")]
-    for name, there in (("mr", bool(mr)), ("ct", "ct" in names)):
-        if not there:
+    holds = {"mr": bool(mr), "ct": "ct" in names}
+    for name, there in holds.items():
+        if not there and (needs == "paired" or not any(holds.values())):
             raise BadInput(f"{folder / name}.nii.gz: expected one in every case, found {names}")
     files = [folder / f"{n}.nii.gz" for n in [*mr, "ct", "mask"] if n in names]
     images = {str(p): _peek(p) for p in files}
@@ -107,7 +111,8 @@ def _describe(folder: Path) -> dict[str, Any]:
         zip(("spacing_z_mm", "spacing_y_mm", "spacing_x_mm"), spacing_mm(image), strict=True)
     )
     sizes |= dict(zip(("slices", "height", "width"), shape_of(image), strict=True))
-    return sizes | {"channels": " ".join(n.removeprefix("mr_") for n in mr)}
+    channels = " ".join(n.removeprefix("mr_") for n in mr)
+    return sizes | {"channels": channels, "holds": " ".join(n for n in holds if holds[n])}
 
 
 def _source(folder: Path) -> dict[str, Any]:
@@ -153,6 +158,17 @@ def default_split(ids: list[str], slices: int) -> tuple[pd.DataFrame, str]:
     split = ["train"] * train + ["val"] * val + ["test"] * test
     note = f"No cases.csv: split by case in sorted order, {train} train, {val} val, {test} test."
     return pd.DataFrame({"id": sorted(ids), "split": split}), note
+
+
+def _split_unpaired(holds: dict[str, str]) -> tuple[pd.DataFrame, str]:
+    """The same for cases that may be an MR or a CT alone: each kind is split by itself; one of a kind trains."""
+    tables = []
+    for kind in sorted(set(holds.values())):
+        ids = sorted(name for name, held in holds.items() if held == kind)
+        alone = pd.DataFrame({"id": ids, "split": "train"})
+        tables.append(default_split(ids, 0)[0] if len(ids) > 1 else alone)
+    note = "No cases.csv: MR, CT and pairs each split by case in sorted order."
+    return pd.concat(tables).sort_values("id", ignore_index=True), note
 
 
 def _one_object_note(table: pd.DataFrame) -> str:
@@ -213,7 +229,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     return table
 
 # %% ../nbs/06_datasets.ipynb #745e44c9
-def list_cases(folder: str | Path, check: bool = False) -> pd.DataFrame:
+def list_cases(folder: str | Path, check: bool = False, needs: str = "paired") -> pd.DataFrame:
     """The cases of a folder and who trains: one row a case, two rows when there is one object only.
 
     Without `cases.csv`: sorted by name, the first 70 % train, then 10 % val, the last 20 % test (at least one); one
@@ -223,11 +239,12 @@ def list_cases(folder: str | Path, check: bool = False) -> pd.DataFrame:
     Args:
         folder: holds one folder a case and, if the split is yours, `cases.csv` with at least `id` and `split`.
         check: also read every volume and apply `check_case`.
+        needs: "paired": MR and CT in every case; "unpaired": a case may be an MR or a CT alone.
 
     Returns:
         Columns id, folder (absolute), split, group (patient), start, stop (axial slices in use), spacing_z_mm,
-        spacing_y_mm, spacing_x_mm, slices, height, width, channels (names with spaces between), then any other
-        column of the table. `attrs["note"]` describes the split in one sentence.
+        spacing_y_mm, spacing_x_mm, slices, height, width, channels (names with spaces between), holds ("mr ct", "mr"
+        or "ct"), then any other column of the table. `attrs["note"]` describes the split in one sentence.
 
     Raises:
         BadInput: one line naming the file, what was expected and what came.
@@ -252,26 +269,29 @@ def list_cases(folder: str | Path, check: bool = False) -> pd.DataFrame:
         raise BadInput(
             f"{folder}: expected case folders with mr.nii.gz and ct.nii.gz, found none{hint}"
         )
+    elif needs == "unpaired":
+        table, note = _split_unpaired({n: _describe(folder / n, needs)["holds"] for n in found})
     else:
         table, note = default_split(found, _describe(folder / found[0])["slices"])
-    table = _complete(table, folder)
+    table = _complete(table, folder, needs)
     _check_split(table, csv if csv.is_file() else folder)
     if table["id"].nunique() == 1:
         note = _one_object_note(table)
     counts = ", ".join(f"{(table['split'] == s).sum()} {s}" for s in SPLITS)
     table.attrs["note"] = note or f"Split by patient as cases.csv says: {counts}."
     for path in dict.fromkeys(table["folder"]) if check else ():
-        check_case(read_case(path), path)
+        check_case(read_case(path, needs="any"), path, needs)
     return table
 
 # %% ../nbs/06_datasets.ipynb #5199967b
-def _complete(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+def _complete(table: pd.DataFrame, folder: Path, needs: str) -> pd.DataFrame:
     """Add what the headers know, and the defaults; every case must have the same channels."""
     table = table.copy()
     table["folder"] = [str(folder / name) for name in table["id"]]
-    facts = {path: _describe(Path(path)) for path in dict.fromkeys(table["folder"])}
-    first, reference = next(iter(facts.items()))
+    facts = {path: _describe(Path(path), needs) for path in dict.fromkeys(table["folder"])}
+    first, reference = max(facts.items(), key=lambda item: bool(item[1]["channels"]))
     for path, fact in facts.items():
+        fact["channels"] = fact["channels"] or reference["channels"]  # a CT alone fits any
         if set(fact["channels"].split()) != set(reference["channels"].split()):
             raise BadInput(
                 f"{path}: expected the channels of {first} ({reference['channels']}), got {fact['channels']}"
@@ -442,12 +462,13 @@ def cache_folder(data: Path, cache: str | Path | None = None) -> Path:
 def _arrays(
     case: Case, path: Path, dtype: str, extras: Sequence[str]
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and (D, H, W) or (D, H, W, C) array of all that is kept, one at a time to save memory."""
+    """Name and (D, H, W) or (D, H, W, C) array of all that is there, one at a time to save memory."""
     body = case.body()
     yield "mask", body
     for channel, image in case.mr.items():
         yield f"mr_{channel}", scale_mr(to_array(image), body).astype(dtype)
-    yield "ct", hu_to_unit(to_array(case.ct)).astype(dtype)
+    if case.ct is not None:
+        yield "ct", hu_to_unit(to_array(case.ct)).astype(dtype)
     for name in extras:
         if name not in case.extras:
             raise BadInput(f"{path / name}.nii.gz: expected the extra {name!r}, found nothing")
@@ -472,7 +493,7 @@ def _keep(array: np.ndarray, out: Path, name: str, label: str) -> dict[str, Any]
 
 # %% ../nbs/06_datasets.ipynb #8b2f131a
 def _stored(
-    folder: Path, cache: Path, view: str, dtype: str, extras: Sequence[str]
+    folder: Path, cache: Path, view: str, dtype: str, extras: Sequence[str], needs: str
 ) -> dict[str, Any]:
     """The cached arrays of one case as {name: {path, dtype, shape, offset}}, made first if need be."""
     tag = sha256(str(folder).encode()).hexdigest()[:8]  # two data sets may use the same id
@@ -487,8 +508,8 @@ def _stored(
     if fresh and known["arrays"] and set(extras) <= known["arrays"].keys():
         return known["arrays"]
     wanted = sorted(set(extras) | (set(known.get("extras", [])) if fresh else set()))
-    case, arrays = read_case(folder, extras=wanted), {}
-    check_case(case, folder)
+    case, arrays = read_case(folder, extras=wanted, needs="any"), {}
+    check_case(case, folder, needs)
     out.mkdir(parents=True, exist_ok=True)
     for name, array in _arrays(case, folder, dtype, wanted):
         array = np.moveaxis(array, VIEWS[view], 0)
@@ -524,10 +545,11 @@ class SliceStore:
         view: "axial", "coronal" or "sagittal".
         extras: further volumes to deliver: "ct_true" (unit intensity), "labels" (integers), others as they are.
         dtype: of the files; float16 rounds CT by less than half a HU.
+        needs: "paired", or "unpaired": a case may be an MR or a CT alone (see `list_cases`).
 
     Attributes:
         cases: the rows of the table in this split.  channels: names.  view, extras: as given.
-        groups: (slices,) number of the patient of each slice.
+        groups: (slices,) number of the patient of each slice.  with_mr, with_ct: numbers of the slices that hold one.
 
     Raises:
         BadInput: a case that cannot be used (see `check_case`), no case in the split, an unknown channel or extra.
@@ -542,23 +564,22 @@ class SliceStore:
         view: str = "axial",
         extras: Sequence[str] = (),
         dtype: str = "float16",
+        needs: str = "paired",
     ) -> None:
         if view not in VIEWS:
             raise ValueError(f"view: expected one of {', '.join(VIEWS)}, got {view!r}")
-        table = cases if isinstance(cases, pd.DataFrame) else list_cases(cases)
-        self.cases = table[table["split"] == split].reset_index(drop=True)
-        if self.cases.empty:
-            raise BadInput(f"split: expected a case in {split!r}, got none of {len(table)}")
+        self.cases = _of_split(cases, split, needs)
         self.channels = _chosen(self.cases["channels"].iloc[0].split(), channels)
         self.view, self.extras = view, tuple(extras)
         paths = [Path(p) for p in self.cases["folder"]]
         self._arrays = [
-            _stored(p, cache_folder(p.parent, cache), view, dtype, self.extras)
+            _stored(p, cache_folder(p.parent, cache), view, dtype, self.extras, needs)
             for p in tqdm(paths, "preparing slices", leave=False, delay=2)
         ]
         self._case, self._slice = _slices_with_body(self._arrays, self.cases, view)
         self._rows, self._ids = _rows_in_use(self.cases, view), self.cases["id"].tolist()
         self.groups = pd.factorize(self.cases["group"])[0][self._case]
+        self.with_mr, self.with_ct = _holding(self.cases, self._case)
 
     def __len__(self) -> int:
         return len(self._slice)
@@ -588,11 +609,26 @@ def _map(array: dict[str, Any], i: int) -> np.ndarray:
     return np.array(part, np.float32 if dtype.kind == "f" else dtype)
 
 
+def _of_split(cases: pd.DataFrame | str | Path, split: str, needs: str) -> pd.DataFrame:
+    """The rows of one split of a table, or of a folder."""
+    table = cases if isinstance(cases, pd.DataFrame) else list_cases(cases, needs=needs)
+    rows = table[table["split"] == split].reset_index(drop=True)
+    if rows.empty:
+        raise BadInput(f"split: expected a case in {split!r}, got none of {len(table)}")
+    return rows
+
+
 def _chosen(have: list[str], wanted: Sequence[str] | None) -> list[str]:
     unknown = [c for c in wanted or () if c not in have]
     if unknown:
         raise BadInput(f"channels: expected some of {', '.join(have)}, got {', '.join(unknown)}")
     return list(wanted or have)
+
+
+def _holding(cases: pd.DataFrame, case: np.ndarray) -> list[np.ndarray]:
+    """Numbers of the slices that have an MR, and of those that have a CT, from the case of each slice."""
+    held = [set(names.split()) for names in cases["holds"]]
+    return [np.flatnonzero(np.array([n in h for h in held])[case]) for n in ("mr", "ct")]
 
 
 def _rows_in_use(cases: pd.DataFrame, view: str) -> list[slice]:
@@ -665,6 +701,15 @@ def _tensor(arrays: list[np.ndarray]) -> torch.Tensor:
     stacked = np.stack(arrays)
     return torch.from_numpy(stacked.astype(np.int64 if stacked.dtype.kind in "iu" else np.float32))
 
+
+def _cut(
+    store: SliceStore, i: int, names: Sequence[str], size: tuple[int, int], rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """One window of slice i; the same window for all names."""
+    item = store.read(i, names)
+    corner = place_crop(item["mask"][0], size, rng)
+    return {n: cut(a, corner, size, -1 if n[:2] in ("mr", "ct") else 0) for n, a in item.items()}
+
 # %% ../nbs/06_datasets.ipynb #61668f6b
 Augment = Callable[
     [dict[str, torch.Tensor], Sequence[np.random.Generator]], dict[str, torch.Tensor]
@@ -682,8 +727,9 @@ def _order(seed: int, stream: int, epoch: int, slices: int) -> np.ndarray:
 
 def _pick(batches: "Batches", stream: int, k: int, j: int) -> int:
     """Sample j of batch k: its position in the shuffled order of its epoch."""
-    epoch, position = divmod(k * batches.batch_size + j, len(batches.store))
-    return int(_order(batches.seed, stream, epoch, len(batches.store))[position])
+    slices = batches.store.with_ct if stream == _ORDER_CT else batches.store.with_mr
+    epoch, position = divmod(k * batches.batch_size + j, len(slices))
+    return int(slices[_order(batches.seed, stream, epoch, len(slices))[position]])
 
 
 def _window_size(store: SliceStore, crop: int | tuple[int, int] | None) -> tuple[int, int]:
@@ -706,19 +752,14 @@ def _check_batches(store: SliceStore, batch_size: int, seed: int, needs: str, au
         raise ValueError(f"needs: expected 'paired' or 'unpaired', got {needs!r}")
     if batch_size < 1 or seed < 0:
         raise ValueError(f"batch_size, seed: expected >= 1 and >= 0, got {batch_size} and {seed}")
-    if needs == "unpaired" and store.groups.max() == 0:
+    for name, slices in (("an MR", store.with_mr), ("a CT", store.with_ct)):
+        if not len(slices):
+            raise BadInput(f"needs={needs!r}: expected {name} in the split, got none")
+    patients = set(store.groups[store.with_ct])
+    if needs == "unpaired" and len(patients) == 1 and patients & set(store.groups[store.with_mr]):
         raise BadInput("needs='unpaired': expected at least two patients in the split, got one")
     if getattr(augment, "flip", False) and store.view == "sagittal":
         raise ValueError("augment: expected no flip, in a sagittal slice it swaps front and back")
-
-
-def _cut(
-    store: SliceStore, i: int, names: Sequence[str], size: tuple[int, int], rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """One window of slice i; the same window for all names."""
-    item = store.read(i, names)
-    corner = place_crop(item["mask"][0], size, rng)
-    return {n: cut(a, corner, size, -1 if n[:2] in ("mr", "ct") else 0) for n, a in item.items()}
 
 # %% ../nbs/06_datasets.ipynb #5bd74c1d
 class Batches:
@@ -773,9 +814,10 @@ class Batches:
     def _pick_ct(self, k: int, j: int, i: int) -> int:
         """A slice of another patient than slice i: from an order of its own, drawn again if it is the same."""
         groups, other = self.store.groups, _pick(self, _ORDER_CT, k, j)
-        rng = np.random.default_rng([self.seed, _AGAIN, k, j])
-        same = groups[other] == groups[i]
-        return int(rng.choice(np.flatnonzero(groups != groups[i]))) if same else other
+        if groups[other] != groups[i]:
+            return other
+        others = self.store.with_ct[groups[self.store.with_ct] != groups[i]]
+        return int(np.random.default_rng([self.seed, _AGAIN, k, j]).choice(others))
 
     def _read(
         self, slices: list, names: tuple, stream: int, k: int, share: range

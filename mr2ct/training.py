@@ -62,7 +62,7 @@ class Method(nn.Module):
         self, table: pd.DataFrame, profile: "Profile", seed: int, cache: str | Path | None = None
     ) -> "BatchSource":
         """The batches this method trains on: crops of axial slices of the training cases of a table."""
-        store = SliceStore(table, "train", cache=cache)
+        store = SliceStore(table, "train", cache=cache, needs=self.needs)
         return Batches(store, profile.batch_size, profile.crop, seed, self.needs)
 
     def configure(self, fabric: Fabric) -> dict[str, Any]:

@@ -670,7 +670,7 @@ class Case:
 
     Attributes:
         id: the folder's name.
-        mr: channels by name, `{"ip": …, "op": …}` or `{"mr": …}`.
+        mr: channels by name, `{"ip": …, "op": …}` or `{"mr": …}`; {} where only the CT is known.
         ct: HU, or None where only the MR is known.
         mask: the body, > 0 inside, or None.
         extras: what a phantom or an annotator knows: `ct_true`, `labels`, `displacement_mm`, `bias`.
@@ -688,9 +688,11 @@ class Case:
         return self.extras.get("ct_true", self.ct)
 
     def body(self) -> np.ndarray:
-        """(D, H, W) bool: the mask, or the outline found in the first MR channel."""
+        """(D, H, W) bool: the mask, or the outline found in the first MR channel, without MR in the CT."""
         if self.mask is not None:
             return to_array(self.mask) > 0
+        if not self.mr:
+            return body_mask(np.clip(to_array(self.ct), -1024, 300) + 1024)
         return body_mask(to_array(next(iter(self.mr.values()))))
 
     def unit_mr(self, channels: Sequence[str] | None = None) -> np.ndarray:
@@ -734,12 +736,13 @@ def write_case(case: Case, folder: str | Path) -> Path:
     return target
 
 
-def read_case(folder: str | Path, extras: Sequence[str] | None = None) -> Case:
+def read_case(folder: str | Path, extras: Sequence[str] | None = None, needs: str = "mr") -> Case:
     """Read one case folder; all its volumes must lie on one grid.
 
     Args:
         folder: holds `mr.nii.gz` (or `mr_<channel>.nii.gz`), and where known `ct`, `mask`, others.
         extras: names of the extras to read; None reads all, () none.
+        needs: "mr", or "any": a CT alone is a case too.
 
     Raises:
         BadInput: no MR in the folder, a bad file, or volumes on different grids.
@@ -747,14 +750,14 @@ def read_case(folder: str | Path, extras: Sequence[str] | None = None) -> Case:
     folder = Path(folder)
     found = {p.name.removesuffix(".nii.gz"): p for p in sorted(folder.glob("[!.]*.nii.gz"))}
     is_mr = {n for n in found if n == "mr" or n.startswith("mr_")}
-    if not is_mr:
+    if not is_mr and not (needs == "any" and "ct" in found):
         raise BadInput(
             f"{folder}: expected mr.nii.gz or mr_<channel>.nii.gz, found {sorted(found) or 'no volumes'}"
         )
     wanted = is_mr | ({"ct", "mask"} & found.keys())
     wanted |= found.keys() - wanted if extras is None else set(extras) & found.keys()
     images = {n: load(found[n], components=3 if n in _VECTORS else 1) for n in found if n in wanted}
-    first = min(is_mr)
+    first = min(is_mr, default="ct")
     check_same_grid({str(found[n]): images[n] for n in [first, *sorted(wanted - {first})]})
     return Case(
         id=folder.resolve().name,

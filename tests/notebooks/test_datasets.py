@@ -11,6 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -492,6 +493,28 @@ def test_unpaired_never_takes_the_same_patient():
                 assert patient[mr] != patient[ct]
             cts |= set(batch["key_ct"])
         assert len(cts) == len(store)
+
+
+def test_a_case_may_be_an_mr_or_a_ct_alone_where_no_pairs_are_needed():
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "set"
+        for i in range(4):
+            case = _tiny(f"p{i}", depth=4)
+            lone = {"ct": None} if i < 3 else {"mr": {}}
+            write_case(replace(case, extras={}, **lone), folder)
+        _refused("ct.nii.gz: expected one in every case", list_cases, folder)
+        table = list_cases(folder, check=True, needs="unpaired")
+        assert list(table["holds"]) == ["mr"] * 3 + ["ct"] and set(table["channels"]) == {"ip op"}
+        assert list(table["split"]) == ["train", "train", "test", "train"]
+        lone_ct = table[table["holds"] == "ct"]
+        _refused("p3/mr.nii.gz: expected an MR", SliceStore, lone_ct, "train")
+        _refused("p0/ct.nii.gz: expected a CT", SliceStore, table, "train")
+        store = SliceStore(table, "train", needs="unpaired")
+        batch = Batches(store, 5, 8, 0, "unpaired").get(3)
+        assert {name for name, _ in batch["key"]} <= {"p0", "p1"} and batch["ct"].max() > -1
+        assert {name for name, _ in batch["key_ct"]} == {"p3"}
+        no_ct = SliceStore(table, "test", needs="unpaired")
+        _refused("expected a CT in the split", Batches, no_ct, 2, 8, 0, needs="unpaired")
 
 
 def test_crops_hit_the_body_and_small_slices_are_padded():
