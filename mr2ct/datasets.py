@@ -530,6 +530,12 @@ def _stored(
     _replace(out / f"{label}.json", lambda file: file.write(text.encode()))
     return arrays
 
+
+def _tensor(arrays: list[np.ndarray]) -> torch.Tensor:
+    """Stacked; float32, or int64 where the arrays hold labels."""
+    stacked = np.stack(arrays)
+    return torch.from_numpy(stacked.astype(np.int64 if stacked.dtype.kind in "iu" else np.float32))
+
 # %% ../nbs/06_datasets.ipynb #aec89fda
 class SliceStore:
     """The slices of one split, read one at a time from memory maps; memory does not grow with the cases.
@@ -696,10 +702,12 @@ def cut(
     return out
 
 
-def _tensor(arrays: list[np.ndarray]) -> torch.Tensor:
-    """Stacked; float32, or int64 where the arrays hold labels."""
-    stacked = np.stack(arrays)
-    return torch.from_numpy(stacked.astype(np.int64 if stacked.dtype.kind in "iu" else np.float32))
+def _partners(store: SliceStore, i: int) -> np.ndarray:
+    """Numbers of the CT slices that are no pair of slice i: of other patients, or `GAP` slices off in a lone one."""
+    ct, groups = store.with_ct, store.groups
+    if groups.any():  # several patients
+        return ct[groups[ct] != groups[i]]
+    return ct[[abs(store.key(j)[1] - store.key(i)[1]) >= GAP for j in ct]]
 
 
 def _cut(
@@ -755,9 +763,9 @@ def _check_batches(store: SliceStore, batch_size: int, seed: int, needs: str, au
     for name, slices in (("an MR", store.with_mr), ("a CT", store.with_ct)):
         if not len(slices):
             raise BadInput(f"needs={needs!r}: expected {name} in the split, got none")
-    patients = set(store.groups[store.with_ct])
-    if needs == "unpaired" and len(patients) == 1 and patients & set(store.groups[store.with_mr]):
-        raise BadInput("needs='unpaired': expected at least two patients in the split, got one")
+    if needs == "unpaired" and not all(len(_partners(store, i)) for i in store.with_mr[::GAP]):
+        least = f"two patients, or one with {2 * GAP + 1} slices"
+        raise BadInput(f"needs='unpaired': expected at least {least} in the split, got fewer")
     if getattr(augment, "flip", False) and store.view == "sagittal":
         raise ValueError("augment: expected no flip, in a sagittal slice it swaps front and back")
 
@@ -771,11 +779,12 @@ class Batches:
         crop: side, or (height, width), of the random window, which always holds body; smaller slices are padded
             (MR and CT with -1, the rest with 0). None pads every slice to the largest of the store.
         seed: not negative.
-        needs: "paired", or "unpaired": the CT is then drawn on its own and always from another patient.
+        needs: "paired", or "unpaired": the CT is then drawn on its own, always from another patient; where there is
+            one patient only, from a slice at least `GAP` away.
         augment: called as `augment(batch, generators)` with one generator a sample, such as `Elastic`.
 
     Raises:
-        BadInput: unpaired batches from a single patient.
+        BadInput: unpaired batches without an MR, without a CT, or from one patient with few slices.
     """
 
     def __init__(
@@ -812,12 +821,10 @@ class Batches:
         return batch | {"ct": ct["ct"], "mask_ct": ct["mask"], "key_ct": ct["key"]}
 
     def _pick_ct(self, k: int, j: int, i: int) -> int:
-        """A slice of another patient than slice i: from an order of its own, drawn again if it is the same."""
-        groups, other = self.store.groups, _pick(self, _ORDER_CT, k, j)
-        if groups[other] != groups[i]:
-            return other
-        others = self.store.with_ct[groups[self.store.with_ct] != groups[i]]
-        return int(np.random.default_rng([self.seed, _AGAIN, k, j]).choice(others))
+        """A CT slice that is no pair of slice i: from an order of its own, drawn again where it is one."""
+        partners, other = _partners(self.store, i), _pick(self, _ORDER_CT, k, j)
+        again = np.random.default_rng([self.seed, _AGAIN, k, j])
+        return other if other in partners else int(again.choice(partners))
 
     def _read(
         self, slices: list, names: tuple, stream: int, k: int, share: range

@@ -140,9 +140,14 @@ def test_one_object_leaves_a_gap_and_says_so():
         assert list_cases(folder).attrs["note"] == table.attrs["note"]
         table.loc[1, "start"] = train["stop"] + 2
         _refused("gaps of at least 5 slices", write_cases, table, folder)
-        _refused(
-            "at least two patients", Batches, SliceStore(folder, "train"), 2, 8, 0, needs="unpaired"
-        )
+        low = SliceStore(folder, "train")
+        _refused("at least two patients", Batches, low, 2, 8, 0, needs="unpaired")
+        write_case(_tiny("p1", depth=30), Path(parent) / "longer")
+        batches = Batches(SliceStore(Path(parent) / "longer", "train"), 4, 8, 0, needs="unpaired")
+        for k in range(20):
+            batch = batches.get(k)
+            for (_, mr), (_, ct) in zip(batch["key"], batch["key_ct"], strict=True):
+                assert abs(mr - ct) >= GAP
     with tempfile.TemporaryDirectory() as parent:
         _refused("at least 8 slices", list_cases, _folder(parent, 1, depth=7))
 
