@@ -150,14 +150,14 @@ def information(folder: Path) -> float:
     return round(mutual_information(mr, to_array(case.ct), case.body()), 4)
 
 
-def finish(out: Path, table: pd.DataFrame | None = None) -> None:
-    """Add the mutual information of each case, write `cases.csv`, and say what the split is."""
-    table = list_cases(out, check=True) if table is None else table
-    if "mutual_information" not in table:
+def finish(out: Path, table: pd.DataFrame | None = None, needs: str = "paired") -> None:
+    """Add the mutual information of each pair, write `cases.csv`, and say what the split is."""
+    table = list_cases(out, check=True, needs=needs) if table is None else table
+    if "mutual_information" not in table and needs == "paired":
         told = {name: information(out / name) for name in dict.fromkeys(table["id"])}
         table = table.assign(mutual_information=table["id"].map(told))
     path = write_cases(table, out)
     for name in table["id"]:  # what a killed run left of a case
         for left in out.glob(f".{name}-*"):
             shutil.rmtree(left)
-    print(f"{path}: {list_cases(out).attrs['note']}", flush=True)
+    print(f"{path}: {list_cases(out, needs=needs).attrs['note']}", flush=True)

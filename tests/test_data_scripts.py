@@ -30,6 +30,7 @@ LICENCES = {
     "dixon_cptac": "CC BY 3.0",
     "make_phantom": "none needed",
     "mri_dir_porcine": "CC BY 4.0",
+    "pelvis_unpaired": "CC BY-SA 4.0",
     "seg3d_head": "MIT",
     "synthrad2023": "CC BY-NC 4.0",
 }
@@ -452,3 +453,39 @@ def test_head_is_registered_from_two_files(call, server, tmp_path):
     mr, ct, body = to_array(case.mr["t1"]), to_array(case.ct), case.body()
     meat = body & (abs(mr - 500) < 60)
     assert np.mean(abs(ct[meat] - 40) < 100) > 0.9
+
+
+# --- an MR and a CT of different people
+
+
+def test_unpaired_pelvis_keeps_the_gaps_of_its_ct(call, server, tmp_path):
+    hu = object_hu((20, 110, 120))
+    with zipfile.ZipFile(io.BytesIO(dicom_zip(hu, (2.5, 1, 1), "CT", sums=False))) as archive:
+        files = {f"repo/ct/{n}": archive.read(n) for n in archive.namelist() if n != "LICENSE"}
+    gone = sorted(files)[8:10]  # named from the top: slices 11 and 10 of 20
+    files = {n: content for n, content in files.items() if n not in gone} | {"repo/x.txt": b"x"}
+    save(make_image(object_mr(object_hu(SHAPE)).astype(np.float32), SPACING), tmp_path / "a.nii.gz")
+    words = (tmp_path / "out", "--mr", tmp_path / "a.nii.gz", "--ct-mm", 14, 46)
+    words += ("--ct-url", server.url)
+    code, said, error = call("pelvis_unpaired", *words)
+    assert code == 2 and "HTTP Error 404" in error and "mr_a: written, no CT" in said
+    server.files[server.asked[-1][0]] = packed(files)
+    code, said, error = call("pelvis_unpaired", *words)
+    assert code == 0 and "mr_a: already there" in said and "2 train" in said, error
+
+    table = list_cases(tmp_path / "out", check=True, needs="unpaired")
+    assert dict(zip(table["id"], table["holds"], strict=True)) == {"ct": "ct", "mr_a": "mr"}
+    ct = read_case(tmp_path / "out" / "ct", needs="any")
+    values, body = to_array(ct.ct), ct.body()
+    assert values.shape == (13, 128, 128) and spacing_mm(ct.ct) == (2.5, 1.5, 1.5)
+    lost = np.flatnonzero(~body.any((1, 2)))  # slice k lies at 5 + 2.5·k mm; the first in use is 4
+    assert list(lost) == [6, 7] and (values[lost] == -1024).all()
+    at = (values[2] > 600).sum() * 1.5**2  # the bone's area, against that of the object itself
+    assert abs(at / (hu[6] > 600).sum() - 1) < 0.1
+    mr = read_case(tmp_path / "out" / "mr_a")
+    assert shape_of(mr.mr["t2"]) == (24, 128, 128) and mr.ct is None
+
+    code, _, error = call("pelvis_unpaired", tmp_path / "b", *words[1:3], "--ct-mm", 500, 600)
+    assert code == 2 and "expected slices between 500 and 600 mm" in error
+    code, _, error = call("pelvis_unpaired", tmp_path / "c")
+    assert code == 2 and "prostatex" in error and error.count("\n") == 1
