@@ -8,6 +8,7 @@ __all__ = ['VIEWS', 'SIDES', 'plane', 'is_hu', 'display_presets', 'grey', 'rende
            'overlay_slider', 'static_slider', 'panel', 'bone_surface']
 
 # %% ../nbs/05_view.ipynb #7448da7a
+import base64
 import html
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ import ipywidgets as W
 import matplotlib
 import nibabel as nib
 import numpy as np
+from IPython.display import HTML
 from matplotlib import pyplot as plt
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
@@ -487,27 +489,33 @@ def overlay_slider(
     return W.HBox([W.VBox([position, opacity]), W.VBox([picture, caption])])
 
 
-def static_slider(frames: Sequence[np.ndarray], description: str = "frame") -> W.Box:
-    """A slider over ready pictures that works without Python, as on a saved web page.
+def static_slider(frames: Sequence[np.ndarray], description: str = "frame") -> HTML:
+    """A slider over ready pictures that works without Python and without a network, as on a saved web page.
 
     Args:
         frames: uint8 RGB pictures, (H, W, 3) each.
         description: the slider's label.
 
     Returns:
-        A box with the slider and the stack of pictures; the browser alone joins them.
+        HTML that holds every frame, as WebP; the first is shown. Where a page forbids scripts, all are.
 
     Raises:
         BadInput: no frames.
     """
     if not len(frames):
         raise BadInput("frames: expected at least one picture, got none")
-    stack = W.Stack(
-        [W.Image(value=to_png(frame), format="png") for frame in frames], selected_index=0
-    )
-    slider = W.IntSlider(0, 0, len(frames) - 1, description=description)
-    W.jslink((slider, "value"), (stack, "selected_index"))
-    return W.VBox([slider, stack])
+    last, pictures = len(frames) - 1, []
+    for k, frame in enumerate(frames):
+        packed = io.BytesIO()
+        Image.fromarray(frame).save(packed, "WEBP", quality=85, method=6)
+        source = f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"
+        hidden, name = " hidden" if k else "", f"{html.escape(description)} {k} of {last}"
+        pictures.append(f'<img src="{source}" alt="{name}"{hidden}>')
+    images = "this.closest('div').querySelectorAll('img')"
+    show = f"{images}.forEach((image, k) => image.hidden = k != this.value)"
+    slider = f'<input type="range" min="0" max="{last}" value="0" oninput="{show}">'
+    label = f"<label>{html.escape(description)} {slider}</label>"
+    return HTML(f"<div>{label}<br>{''.join(pictures)}</div>")
 
 # %% ../nbs/05_view.ipynb #14e3c32d
 def _axes(count: int, columns: int, height_over_width: float) -> tuple[Figure, list[plt.Axes]]:

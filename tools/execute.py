@@ -1,6 +1,7 @@
 """Run notebooks in place and keep what a reader on a web page needs: `python tools/execute.py nbs/05_view.ipynb ...`
 
-Text results stay. A picture stays only under a cell that carries `#| figure`, recoded with a palette so that it is small.
+Text results stay. A picture, or a slider over ready pictures, stays only under a cell that carries `#| figure`; a PNG is
+recoded with a palette so that it is small.
 Progress bars, widget state and everything written to stderr are dropped.
 """
 
@@ -36,6 +37,8 @@ def kept(output: dict, figure: bool) -> dict | None:
     data = output["data"]
     if "application/vnd.jupyter.widget-view+json" in data:
         return None
+    if "data:image/" in "".join(data.get("text/html", "")):
+        return output if figure else None
     if "image/png" in data:
         if not figure:
             return None
