@@ -9,6 +9,7 @@ __all__ = ['gan_loss', 'discriminator_loss', 'freeze', 'init_normal', 'PatchDisc
 # %% ../nbs/30_gan.ipynb #6663edfa
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import gcd
 
 import numpy as np
 import torch
@@ -86,7 +87,7 @@ def _norm(kind: str, channels: int) -> nn.Module:
     if kind == "pixel":
         return PixelNorm(channels)
     if kind == "group":
-        return nn.GroupNorm(min(8, channels), channels)
+        return nn.GroupNorm(gcd(8, channels), channels)
     if kind == "none":
         return nn.Identity()
     raise BadInput(f"norm: expected 'instance', 'pixel', 'group' or 'none', got {kind!r}")

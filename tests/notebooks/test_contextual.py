@@ -13,8 +13,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mr2ct.contextual import ContextualLoss, best_matches, contextual_loss, simplified_contextual
+from mr2ct.contextual import (
+    ContextualLoss,
+    ContextualPGAN,
+    best_matches,
+    contextual_loss,
+    contextual_pgan_for,
+    simplified_contextual,
+)
 from mr2ct.features import load_features
+from mr2ct.training import PROFILES, start_fabric
 from mr2ct.volumes import BadInput
 
 
@@ -123,6 +131,36 @@ def test_nothing_makes_it_nan():
                     assert loss.isfinite() and g.isfinite().all() and loss > -1e-5
             (g,) = torch.autograd.grad(simplified_contextual(a, target, centre), a)
             assert g.isfinite().all()
+
+
+def _pairs(n: int = 2, size: int = 48) -> dict[str, torch.Tensor]:
+    return {"mr": _noise(n, 1, size, size).tanh(), "ct": _noise(n, 1, size, size, seed=1).tanh()}
+
+
+def test_the_contextual_term_stands_in_the_perceptual_ones_place():
+    smoke, batch = PROFILES["smoke"], _pairs()
+    method = contextual_pgan_for(1, smoke)
+    method.configure(start_fabric("cpu", 1))
+    said = method.training_step(batch)
+    assert set(said) == {"loss", "adversarial", "pixel", "contextual", "discriminator"}
+    total = said["adversarial"] + 100 * said["pixel"] + 10 * said["contextual"]
+    assert torch.allclose(said["loss"], total, rtol=1e-5)
+    assert not any("contextual" in name for name in method.state_dict())  # frozen, never saved
+    loss = ContextualLoss(load_features("squeezenet1_1", "random"), ("fire2",))
+    fake = batch["mr"].clone().requires_grad_()
+    terms = ContextualPGAN(1, 5, loss, width=4, blocks=1).terms(fake, batch)
+    assert torch.equal(terms["contextual"], loss(fake, batch["ct"])) and "perceptual" not in terms
+    without = ContextualPGAN(1, 5, loss, {"pixel": 1}, width=4, blocks=1).terms(fake, batch)
+    assert set(without) == {"pixel"}  # a term that weighs nothing is not computed
+
+
+def test_flat_air_trains_to_finite_numbers():
+    method = contextual_pgan_for(1, PROFILES["smoke"])
+    method.configure(start_fabric("cpu", 1))
+    air = torch.full((2, 1, 48, 48), -1.0)
+    said = method.training_step({"mr": air, "ct": air})
+    assert all(value.isfinite() for value in said.values())
+    assert all(p.isfinite().all() for p in method.parameters())
 
 
 def test_half_precision_is_computed_in_float32():
