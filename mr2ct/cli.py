@@ -575,6 +575,10 @@ def bench(
     deform_mm: Annotated[
         float, typer.Option(min=0, help="Phantoms: deformation of the CT, mm.")
     ] = 0.0,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Methods at a time on a CPU; as cores and memory allow."),
+    ] = None,
     accelerator: Accelerator = "auto",
     devices: Devices = "auto",
     nodes: Nodes = 1,
@@ -582,7 +586,7 @@ def bench(
 ) -> None:
     """Run every method on the same cases and write a report; its path is the last line printed."""
     from mr2ct.benchmark import bench as run_bench
-    from mr2ct.benchmark import summary
+    from mr2ct.benchmark import choose_workers, summary
     from mr2ct.datasets import list_cases
     from mr2ct.training import start_fabric
 
@@ -590,7 +594,8 @@ def bench(
     if data is not None:
         list_cases(data, check=True)  # before a process is started or a file is written
     fabric = start_fabric(accelerator, devices, nodes, precision)
-    report = run_bench(size, out, data, names, range(seeds), rigid_mm, deform_mm, fabric)
+    options = (rigid_mm, deform_mm, fabric, True, workers or choose_workers(fabric))
+    report = run_bench(size, out, data, names, range(seeds), *options)
     if fabric.is_global_zero:
         print("\n" + summary(out, list_cases(data or out / "data").attrs["note"]))
         print(os.path.relpath(report))

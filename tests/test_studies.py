@@ -8,7 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mr2ct.datasets import list_cases, write_cases
+from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES
+from mr2ct.volumes import write_case
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 import studies
@@ -51,3 +54,17 @@ def test_moved_training_cts_are_scored_on_the_true_one(tmp_path: Path):
     data = {mm: tmp_path / "runs" / "losses_by_shift" / f"{mm}mm" / "data" / "pelvis_0000" for mm in (0, 8)}
     assert (data[0] / "ct.nii.gz").read_bytes() != (data[8] / "ct.nii.gz").read_bytes()
     assert (data[0] / "ct_true.nii.gz").read_bytes() == (data[8] / "ct_true.nii.gz").read_bytes()
+
+
+def test_patients_who_never_met(monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("MR2CT_HOME", str(tmp_path))
+    for seed in range(3):  # two MR, one CT
+        case = make_case(seed, (8, 48, 48), channels=("ip",))
+        lone = {"mr": {}} if seed == 2 else {"ct": None}
+        write_case(replace(case, extras={}, **lone), tmp_path / "pelvis_unpaired")
+    table = list_cases(tmp_path / "pelvis_unpaired", needs="unpaired").assign(split="train")
+    write_cases(table, tmp_path / "pelvis_unpaired")
+    folder = studies.record("pelvis_unpaired", TINY, tmp_path / "runs", tmp_path / "results")
+    table = pd.read_csv(folder / "cases.csv")
+    assert len(table) == 4 and set(table.gradient) == {0.0, 0.3}
+    assert table.case.nunique() == 2 and table.mutual_information.between(0, 5).all()

@@ -1,8 +1,9 @@
-"""The recorded studies of part 2: what a chapter reads from results/. `python tools/studies.py NAME [--profile P]`.
+"""The recorded studies: what a chapter reads from results/. `python tools/studies.py NAME [--profile P]`.
 
     channels         one MR channel against two and four            (chapter 23)
     losses_by_shift  ten losses at 0, 2, 4 and 8 mm misalignment  (chapter 21)
     views            three views alone and fused                    (chapter 23)
+    pelvis_unpaired  CycleGAN on real patients who never met        (chapter 32)
 
 Work lies in runs/NAME and goes on where it was interrupted; small text is copied to results/NAME at the end.
 """
@@ -10,17 +11,22 @@ Work lies in runs/NAME and goes on where it was interrupted; small text is copie
 import argparse
 import json
 from dataclasses import asdict, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from mr2ct.benchmark import bench
-from mr2ct.datasets import list_cases, write_cases
+from mr2ct.cyclegan import CycleGAN, cyclegan_for
+from mr2ct.datasets import home, list_cases, write_cases
 from mr2ct.ladder import make_phantoms, train
 from mr2ct.metrics import score
 from mr2ct.phantom import make_case
-from mr2ct.training import PROFILES, Profile, environment, write_text
+from mr2ct.prepare import mutual_information
+from mr2ct.training import PROFILES, Profile, environment, fit, synthesize, write_text
 from mr2ct.volumes import Case, read_case, to_array, to_image, write_case
 from mr2ct.water_fat import fat_by_phase, scan_dixon, separate
 
@@ -90,7 +96,40 @@ def views(profile: Profile, work: Path) -> pd.DataFrame:
     return pd.concat(rows)
 
 
-STUDIES = {f.__name__: f for f in (channels, losses_by_shift, views)}
+def pelvis_unpaired(profile: Profile, work: Path) -> pd.DataFrame:
+    """CycleGAN on MR and CT of different people (data_scripts/pelvis_unpaired.py), with and without gradients.
+
+    There is no truth: the mutual information of an MR and its synthetic CT is followed over the training.
+    """
+    table = list_cases(home() / "pelvis_unpaired", needs="unpaired")
+    small = {"samples": profile.samples // 5, "batch_size": 2, "crop": 3 * profile.crop // 2}
+    small = replace(profile, name=f"{profile.name}, pelvis", **small)
+    cases = [read_case(row.folder) for row in table[table.holds == "mr"].itertuples()]
+
+    def look(step: int, method: CycleGAN, rows: list[dict]) -> None:
+        for case in cases if step % 100 == 0 or step == small.steps else ():
+            sct, seen = to_array(synthesize(method, case)), case.unit_mr()[0]
+            mi = mutual_information(seen, sct, case.body())
+            rows.append({"step": step, "case": case.id, "mutual_information": mi})
+        method.train()
+
+    tables = []
+    for seed, gradient in product(SEEDS, (0.3, 0.0)):
+        kept, rows = work / f"gradient{gradient}-seed{seed}.csv", []
+        if not kept.exists():
+            torch.manual_seed(seed)
+            method = cyclegan_for(1, small, gradient=gradient)
+            batches = method.batches(table, small, seed, work / "cache")
+            run, watch = work / f"run{gradient}-{seed}", partial(look, rows=rows)
+            fit(method, batches, small.steps, run, resume=False, watch=watch)
+            write_text(
+                kept, pd.DataFrame(rows).assign(gradient=gradient, seed=seed).to_csv(index=False)
+            )
+        tables.append(pd.read_csv(kept))
+    return pd.concat(tables)
+
+
+STUDIES = {f.__name__: f for f in (channels, losses_by_shift, views, pelvis_unpaired)}
 
 
 def record(name: str, profile: Profile, work: Path, results: Path) -> Path:

@@ -4,6 +4,7 @@
 
 
 import json
+import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.stats import wilcoxon
 
 from mr2ct.benchmark import (
     bench,
     bootstrap_interval,
     bootstrap_ratio,
+    choose_workers,
     holm,
     leaderboard,
     paired_p,
@@ -24,9 +27,10 @@ from mr2ct.benchmark import (
 )
 from mr2ct.datasets import list_cases
 from mr2ct.ladder import LADDER, load_run
-from mr2ct.training import PROFILES
+from mr2ct.training import PROFILES, start_fabric
 from mr2ct.volumes import BadInput, load, to_array
 
+CPU = start_fabric("cpu", 1)
 TINY = replace(PROFILES["smoke"], cases=(2, 0, 2), shape=(8, 48, 48), samples=8, crop=32, width=4)
 
 
@@ -73,6 +77,19 @@ def test_leaderboard_of_a_table_made_by_hand():
             leaderboard(folder, metric="dice")
         with pytest.raises(BadInput, match="reference: expected"):
             leaderboard(folder, "pgan")
+
+
+def test_workers_change_nothing_but_the_time():
+    with tempfile.TemporaryDirectory() as folder:
+        tables, some, threads = [], ["bulk_3", "unet", "regression"], torch.get_num_threads()
+        torch.set_num_threads(1)  # as workers have: more may round otherwise
+        for workers in (1, 2):
+            out = Path(folder) / str(workers)
+            bench(TINY, out, None, some, fabric=CPU, progress=False, workers=workers)
+            tables.append((out / "cases.csv").read_bytes())
+        torch.set_num_threads(threads)
+        assert tables[0] == tables[1]
+    assert choose_workers(CPU, mb_each=1) == os.cpu_count() and choose_workers(CPU, 10**9) == 1
 
 
 def test_study_resumes_reports_and_refuses_another():
