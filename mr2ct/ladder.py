@@ -10,6 +10,7 @@ __all__ = ['LADDER', 'VARIANTS', 'Entry', 'find_entry', 'build', 'count_samples'
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ from lightning_fabric import Fabric
 from tqdm.auto import tqdm
 
 from .baselines import AtlasFusion, BulkDensity, ForestRegression, IntensityRegression
+from .contextual import contextual_pgan_for
+from .cyclegan import cyclegan_for
 from .datasets import write_cases
 from .image_analogies import ImageAnalogy
 from .losses import L1, L2, HingeHuber, Huber, MaxPooled
+from .pgan import pgan_for
 from .phantom import make_case
+from .reggan import reg_pgan_for, reggan_for
 from .style_transfer import StyleTransfer
 from .three_views import ThreeViews
 from mr2ct.training import (
@@ -76,6 +81,11 @@ _RUNGS = (  # name, chapter, build(channels, profile), the method in a few words
     ("unet", "20_unet", _sized(RegressionUNet), "U-Net, L1"),
     ("vnet", "22_vnet", vnet_for, "V-Net on patches, L1"),
     ("three_views", "23_three_views", _sized(ThreeViews), "a U-Net a view sharing the budget"),
+    ("pgan", "31_pgan", pgan_for, "adversarial, pixel, perceptual"),
+    ("cyclegan", "32_cyclegan", cyclegan_for, "no pairs; cycle, gradients"),
+    ("ctx_pgan", "33_contextual", contextual_pgan_for, "pGAN, contextual loss"),
+    ("reggan", "34_reggan", reggan_for, "registers its target"),
+    ("reg_pgan", "34_reggan", reg_pgan_for, "pGAN that registers its target"),
 )
 LADDER: dict[str, Entry] = {name: Entry(name, *rest) for name, *rest in _RUNGS}
 
@@ -93,6 +103,9 @@ def _variants() -> Iterator[Entry]:
         losses[f"twin_{n}"] = MaxPooled(distances[n], 4, dark=True, unpooled=0.3)
     for name, loss in losses.items():
         yield Entry(name, "21_losses", _sized(RegressionUNet, loss=loss), f"U-Net, loss {name}")
+    for name, options in (("cycle_only", {"gradient": 0.0}), ("cycle_signed", {"signed": True})):
+        says = f"CycleGAN, {'no gradients' if 'gradient' in options else 'signed gradients'}"
+        yield Entry(name, "32_cyclegan", partial(cyclegan_for, **options), says)
 
 
 VARIANTS: dict[str, Entry] = {e.name: e for e in _variants()}
