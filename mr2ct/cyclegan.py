@@ -183,8 +183,8 @@ class CycleGAN(_TwoDomains):
     Args:
         channels: MR channels.
         steps: length of the schedule: the full rate for one half, then linearly to zero.
-        width, blocks, norm: of both `ResidualGenerator`s; the norm also of the discriminators.
-        judge_width, judge_layers: of both `PatchDiscriminator`s.
+        width, blocks, norm: as in `ResidualGenerator`, for both; the norm also for the discriminators.
+        judge_width, judge_layers: width and layers as in `PatchDiscriminator`, for both.
         rate: Adam's, with beta1 0.5.
         cycle, gradient: weights of the cycle's L1 and of gradient consistency; Zhu et al. have 10 and 0.
         identity: weight of the L1 between an image and its pass through the net of its own domain; Zhu et al. have
