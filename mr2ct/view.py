@@ -507,7 +507,7 @@ def static_slider(frames: Sequence[np.ndarray], description: str = "frame") -> H
     last, pictures = len(frames) - 1, []
     for k, frame in enumerate(frames):
         packed = io.BytesIO()
-        Image.fromarray(frame).save(packed, "WEBP", quality=85, method=6)
+        Image.fromarray(frame).save(packed, "WEBP", quality=70, method=6)
         source = f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"
         hidden, name = " hidden" if k else "", f"{html.escape(description)} {k} of {last}"
         pictures.append(f'<img src="{source}" alt="{name}"{hidden}>')
