@@ -23,7 +23,7 @@ from mr2ct.gan import (
     freeze,
     gan_loss,
 )
-from .training import BatchSource, Method, Profile
+from .training import Method, Profile
 from .volumes import BadInput
 
 # %% ../nbs/32_cyclegan.ipynb #4907d9f4
@@ -152,15 +152,6 @@ class _TwoDomains(Method):
     generators: _Generators
     judges: _Judges
 
-    def batches(
-        self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
-    ) -> BatchSource:
-        """Crops of slices, the CT always of another patient than the MR."""
-        batches, least = super().batches(table, profile, seed, cache), self.judges.ct.smallest
-        if min(batches.size) < least:
-            raise BadInput(f"profile.crop: expected at least {least} pixels, got {profile.crop}")
-        return batches
-
     def translate(self, mr: Tensor) -> Tensor:
         return self.generators.to_ct(mr)
 
@@ -211,6 +202,7 @@ class CycleGAN(_TwoDomains):
         self.generators = _Generators(channels, identity > 0, width=width, blocks=blocks, norm=norm)
         self.judges = _Judges(channels, width=judge_width, layers=judge_layers, norm=norm)
         self.channels, self.steps, self.rate = channels, steps, rate
+        self.smallest = self.judges.ct.smallest
         self.signed, self.pool = signed, pool
         self.weights = {"cycle": cycle, "gradient": gradient, "identity": identity}
 

@@ -129,20 +129,15 @@ class _SliceMethod(Method):
 
     Attributes:
         neighbours: 1 for slices with the one below and the one above; 0 for slices alone.
-        smallest: the side that a crop must have at least.
     """
 
-    neighbours, smallest = 0, 1
+    neighbours = 0
 
-    def batches(
-        self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
-    ) -> Batches:
-        """Crops of the training cases; one that is smaller than `smallest` is a BadInput."""
-        if np.min(profile.crop) < self.smallest:
-            least = f"at least {self.smallest} for its discriminator"
-            raise BadInput(f"crop: expected {least}, got {profile.crop}")
-        store = (NeighbourSlices if self.neighbours else SliceStore)(table, "train", cache=cache)
-        return Batches(store, profile.batch_size, profile.crop, seed, self.needs)
+    def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
+        """The slices of the training cases, with their neighbours where wanted."""
+        if self.neighbours:
+            return NeighbourSlices(table, "train", cache=cache)
+        return super().store(table, cache)
 
     def volume(self, case: Case) -> np.ndarray | None:
         """With neighbours, a case to (D, H, W) HU; without, None: `translate` will do."""

@@ -49,10 +49,12 @@ class Method(nn.Module):
     Attributes:
         needs: what its batches hold: "paired", "unpaired", or "nothing" for a method without training.
         steps: updates in its budget; None takes the profile's.
+        smallest: side of the smallest crop that its networks take.
     """
 
     needs: str = "paired"
     steps: int | None = None
+    smallest: int = 1
     fabric: Fabric | None = None
 
     def collect(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
@@ -61,9 +63,21 @@ class Method(nn.Module):
     def batches(
         self, table: pd.DataFrame, profile: "Profile", seed: int, cache: str | Path | None = None
     ) -> "BatchSource":
-        """The batches this method trains on: crops of axial slices of the training cases of a table."""
-        store = SliceStore(table, "train", cache=cache, needs=self.needs)
+        """The batches this method trains on: crops of axial slices of the training cases of a table.
+
+        Raises:
+            BadInput: a crop below `smallest`.
+        """
+        if np.min(profile.crop) < self.smallest:
+            raise BadInput(
+                f"profile.crop: expected at least {self.smallest} pixels, got {profile.crop}"
+            )
+        store = self.store(table, cache)
         return Batches(store, profile.batch_size, profile.crop, seed, self.needs)
+
+    def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
+        """The slices that `batches` draws from."""
+        return SliceStore(table, "train", cache=cache, needs=self.needs)
 
     def configure(self, fabric: Fabric) -> dict[str, Any]:
         """Make optimisers and schedules, and wrap the modules with `fabric.setup`.

@@ -295,7 +295,7 @@ def test_dropout_is_off_in_synthesis():
 
 def test_bad_input_names_itself():
     table = list_cases(_data() / "data")
-    with pytest.raises(BadInput, match="crop: expected at least 24 for its discriminator, got 20"):
+    with pytest.raises(BadInput, match="profile.crop: expected at least 24 pixels, got 20"):
         profile = Profile("tiny", (2, 1, 1), (6, 32, 32), 8, 2, 20, 8)
         PGAN(2, 2, **TINY | {"layers": 3}).batches(table, profile, 0)
     pairs, method = _Pairs().get(0), _ready()
