@@ -6,10 +6,8 @@
 __all__ = ['gradient_correlation', 'gradient_consistency', 'CycleGAN', 'cyclegan_for']
 
 # %% ../nbs/32_cyclegan.ipynb #d308813f
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from lightning_fabric import Fabric

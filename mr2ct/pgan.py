@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from .datasets import Batches, SliceStore
+from .datasets import SliceStore
 from .features import Features, layer_name, load_features
 from mr2ct.gan import (
     PatchDiscriminator,
