@@ -28,7 +28,7 @@ workbook: setup ## the main job: train, score and compare every method; the last
 	@$(BIN)/mr2ct bench --profile laptop --out workbook
 
 test: setup $(VENV)/.site gates ## every test: the gates, then pytest (its closing line comes last)
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n logical --maxprocesses 4 --maxschedchunk 1
 
 record: setup ## the ladder with three seeds, its small text kept in results/ladder_laptop, which chapters read
 	@$(BIN)/mr2ct bench --profile laptop --seeds 3 --out runs/ladder_laptop

@@ -354,8 +354,9 @@ def leaderboard(
 
     Returns:
         One row a method, best first: the mean over cases (each case averaged over seeds) with its 95 %
-        bootstrap interval; `ratio` to the reference with its interval; `p`, paired Wilcoxon against the
-        reference, Holm-corrected; the means of the other metrics.
+        bootstrap interval; `seeds`, and the means of the best and the worst of them, which no interval over cases
+        holds; `ratio` to the reference with its interval; `p`, paired Wilcoxon against the reference,
+        Holm-corrected; the means of the other metrics.
 
     Raises:
         BadInput: no table, or a reference or metric that is not in it.
@@ -376,9 +377,16 @@ def leaderboard(
     for name in by_case.index.unique("method"):
         own = by_case.loc[name].reindex(base.index)
         rows[name] = _leader_row(own, base, metric, None if name == reference else own[metric])
-    board = pd.DataFrame(rows).T
+    board = pd.DataFrame(rows).T.join(_seed_spread(table, metric))
     board["p"] = holm(board["p"])
     return board.sort_values(metric, ascending=metric.startswith("mae")).rename_axis("method")
+
+# %% ../nbs/50_benchmark.ipynb #5980708b
+def _seed_spread(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Number of seeds of each method, and the lowest and highest mean of one of them."""
+    by_seed = table.groupby(["method", "seed"])[metric].mean()
+    named = {"seeds": "count", "seed_low": "min", "seed_high": "max"}
+    return by_seed.groupby("method").agg(**named)
 
 
 def _leader_row(
@@ -446,6 +454,7 @@ def readable(board: pd.DataFrame, reference: str) -> pd.DataFrame:
     rows = {
         name: {
             "MAE, HU [95 %]": interval(r, ("mae", "low", "high"), ".1f"),
+            "seeds": f"{r.seed_low:.1f}–{r.seed_high:.1f}" if r.seeds > 1 else "one",
             f"ratio to {reference} [95 %]": interval(
                 r, ("ratio", "ratio_low", "ratio_high"), ".2f"
             ),

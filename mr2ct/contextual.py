@@ -274,14 +274,17 @@ class ContextualPGAN(PGAN):
         return found
 
 
-def contextual_pgan_for(channels: int, profile: Profile, **options: Any) -> ContextualPGAN:
+def contextual_pgan_for(
+    channels: int, profile: Profile, kind: type[ContextualPGAN] = ContextualPGAN, **options: Any
+) -> ContextualPGAN:
     """The method at the size of a profile: `full` takes VGG-19, smaller ones the first stage of SqueezeNet.
 
     Args:
         channels: MR channels.
         profile: its steps and width are used.
-        options: arguments of `ContextualPGAN` to set otherwise.
+        kind: `ContextualPGAN`, or a class made from it.
+        options: arguments of `kind` to set otherwise.
     """
     if profile.width < 64:
         options = {"contextual": ContextualLoss("squeezenet1_1", ("fire2",))} | options
-    return pgan_for(channels, profile, ContextualPGAN, **options)
+    return pgan_for(channels, profile, kind, **options)

@@ -26,6 +26,7 @@ from .cyclegan import cyclegan_for
 from .datasets import write_cases
 from .image_analogies import ImageAnalogy
 from .losses import L1, L2, HingeHuber, Huber, MaxPooled
+from .meta_reweighting import USEFUL, MetaPGAN, meta_for
 from .pgan import pgan_for
 from .phantom import make_case
 from .reggan import reg_pgan_for, reggan_for
@@ -68,7 +69,7 @@ def _sized(kind: Callable[..., Method], **options: Any) -> Callable[[int, Profil
     """Builds a network that takes steps and width from the profile."""
     return lambda channels, profile: kind(channels, profile.steps, profile.width, **options)
 
-
+# %% ../nbs/49_ladder.ipynb #b00107ce
 _RUNGS = (  # name, chapter, build(channels, profile), the method in a few words
     ("bulk_water", "10_baselines", lambda c, p: BulkDensity(1), "water everywhere"),
     ("bulk_3", "10_baselines", lambda c, p: BulkDensity(3), "air, soft tissue, fat by thresholds"),
@@ -86,6 +87,19 @@ _RUNGS = (  # name, chapter, build(channels, profile), the method in a few words
     ("ctx_pgan", "33_contextual", contextual_pgan_for, "pGAN, contextual loss"),
     ("reggan", "34_reggan", reggan_for, "registers its target"),
     ("reg_pgan", "34_reggan", reg_pgan_for, "pGAN that registers its target"),
+    ("meta_raw", "35_meta_reweighting", meta_for, "U-Net, pixels weighed by trusted pairs"),
+    (
+        "meta",
+        "35_meta_reweighting",
+        partial(meta_for, **USEFUL),
+        "and smoothed, and their own loss",
+    ),
+    (
+        "meta_pgan",
+        "35_meta_reweighting",
+        partial(meta_for, kind=MetaPGAN),
+        "CTX-pGAN, weighed pixels",
+    ),
 )
 LADDER: dict[str, Entry] = {name: Entry(name, *rest) for name, *rest in _RUNGS}
 

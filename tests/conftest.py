@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Set before any test imports the library; the notebooks' own processes inherit it.
 os.environ["MR2CT_OFFLINE"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):  # share the cores instead of fighting for them
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 os.environ.setdefault("MR2CT_TEST_DATA", str(ROOT.parent / "shared" / "data"))
 
 # What fails quickest comes first. A folder that is not named here runs between the two groups.

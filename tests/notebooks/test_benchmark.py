@@ -72,6 +72,7 @@ def test_leaderboard_of_a_table_made_by_hand():
             34 / 64
         )
         assert board.low["unet"] < 34 < board.high["unet"] and board.cases["unet"] == 8
+        assert list(board.loc["unet", ["seeds", "seed_low", "seed_high"]]) == [2, 33.5, 34.5]
         assert board.p["unet"] == pytest.approx(2 / 2**8) and np.isnan(board.p["bulk_3"])
         with pytest.raises(BadInput, match="metric: expected"):
             leaderboard(folder, metric="dice")
