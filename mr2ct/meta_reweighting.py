@@ -6,7 +6,7 @@
 __all__ = ['Pointwise', 'USEFUL', 'clean_gradient', 'agreement', 'normalise', 'spatial_weights', 'split_clean', 'CleanBatches',
            'Reweighted', 'average_gradients', 'MetaUNet', 'MetaPGAN', 'meta_for']
 
-# %% ../nbs/35_meta_reweighting.ipynb #ca3ae0e1
+# %% ../nbs/35_meta_reweighting.ipynb #2bb51535
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -28,7 +28,7 @@ from .training import BatchSource, Method, Profile
 from .unet import RegressionUNet
 from .volumes import BadInput, read_case, to_array
 
-# %% ../nbs/35_meta_reweighting.ipynb #32ec6dd1
+# %% ../nbs/35_meta_reweighting.ipynb #b7ce0632
 Pointwise = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -58,7 +58,7 @@ def _check_norms(net: nn.Module) -> None:
                 "build it with track_running_stats=False, or take another norm"
             )
 
-# %% ../nbs/35_meta_reweighting.ipynb #e4140e38
+# %% ../nbs/35_meta_reweighting.ipynb #149bdaad
 def clean_gradient(
     net: nn.Module, mr: Tensor, ct: Tensor, loss: Pointwise = L1().pointwise
 ) -> dict[str, Tensor]:
@@ -83,7 +83,7 @@ def clean_gradient(
         parts = torch.autograd.grad(value, list(learning.values()), allow_unused=True)
     return {n: g for n, g in zip(learning, parts, strict=True) if g is not None}
 
-# %% ../nbs/35_meta_reweighting.ipynb #76d84a67
+# %% ../nbs/35_meta_reweighting.ipynb #85dd9bc0
 def agreement(
     net: nn.Module,
     mr: Tensor,
@@ -120,7 +120,7 @@ def agreement(
         u = torch.zeros_like(ct) if u is None else u.detach()
         return u, forward_ad.unpack_dual(prediction).primal
 
-# %% ../nbs/35_meta_reweighting.ipynb #888cbc19
+# %% ../nbs/35_meta_reweighting.ipynb #3540d11e
 def normalise(
     u: Tensor, floor: float = 0.0, add: Callable[[Tensor], Tensor] = lambda total: total
 ) -> Tensor:
@@ -145,7 +145,7 @@ def normalise(
     even = 1 / add(torch.tensor(float(u.numel()), device=u.device))
     return weight + floor * (even - weight)
 
-# %% ../nbs/35_meta_reweighting.ipynb #19d73358
+# %% ../nbs/35_meta_reweighting.ipynb #6667000e
 def spatial_weights(
     net: nn.Module,
     mr: Tensor,
@@ -195,7 +195,7 @@ def spatial_weights(
     u, prediction = agreement(net, mr, ct, gradient, loss)
     return normalise(u, floor), prediction
 
-# %% ../nbs/35_meta_reweighting.ipynb #0c038c6b
+# %% ../nbs/35_meta_reweighting.ipynb #8c08e44b
 def split_clean(table: pd.DataFrame, share: float = 0.11) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Take the most trustworthy training cases out of the training.
 
@@ -250,7 +250,7 @@ def _split_object(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.Da
         return rows.assign(start=row.start + size + GAP), rows.assign(stop=row.start + size)
     return rows.assign(stop=row.stop - size - GAP), rows.assign(start=row.stop - size)
 
-# %% ../nbs/35_meta_reweighting.ipynb #35830832
+# %% ../nbs/35_meta_reweighting.ipynb #1bbd4b0f
 class CleanBatches:
     """Batches of pairs to learn from, each with a batch of trusted pairs beside it, as "mr_clean" and "ct_clean".
 
@@ -276,7 +276,7 @@ class CleanBatches:
         clean = self.clean.get(k, rank, world)
         return self.train.get(k, rank, world) | {f"{n}_clean": clean[n] for n in ("mr", "ct")}
 
-# %% ../nbs/35_meta_reweighting.ipynb #88bc55d0
+# %% ../nbs/35_meta_reweighting.ipynb #556f7a14
 class Reweighted(Method):
     """What methods that weigh their pixels share: the trusted batches and the weights.
 
@@ -328,7 +328,7 @@ def average_gradients(net: nn.Module, fabric: Fabric) -> None:
         if p.grad is not None:
             p.grad = fabric.all_reduce(p.grad, reduce_op="mean")
 
-# %% ../nbs/35_meta_reweighting.ipynb #ac002dad
+# %% ../nbs/35_meta_reweighting.ipynb #ce764d74
 class MetaUNet(Reweighted, RegressionUNet):
     """A U-Net with L1, whose pixels are weighed by trusted pairs.
 
@@ -369,7 +369,7 @@ class MetaUNet(Reweighted, RegressionUNet):
         kept = (weight > 0).float().mean()
         return {"loss": loss.detach(), "plain": pixels.detach().mean(), "kept": kept}
 
-# %% ../nbs/35_meta_reweighting.ipynb #21731028
+# %% ../nbs/35_meta_reweighting.ipynb #c50220a5
 class MetaPGAN(Reweighted, ContextualPGAN):
     """The method of Kim et al.: CTX-pGAN whose pixel term is weighed by trusted pairs.
 

@@ -36,10 +36,15 @@ EXPLORERS = [  # chapter, call, sliders, menus
     ("10_baselines.ipynb", "weight_explorer", ("atlas", "slice"), ()),
     ("21_losses.ipynb", "loss_explorer", ("shift, mm",), ("distance", "cell, px")),
     ("23_three_views.ipynb", "fusion_explorer", ("axial weight", "sagittal slice"), ("fusion",)),
+    ("31_pgan.ipynb", "connect", ("weight", "slice"), ()),
+    ("32_cyclegan.ipynb", "cycle_explorer", ("slice",), ("trained", "way")),
+    ("33_contextual.ipynb", "match_explorer", ("shift, mm",), ("prediction", "bandwidth")),
+    ("34_reggan.ipynb", "flow_explorer", ("slice", "of the flow"), ("patient",)),
+    ("35_meta_reweighting.ipynb", "trust_explorer", ("slice", "moment", "colour"), ()),
 ]
 
 
-@pytest.mark.parametrize("chapter, call, sliders, menus", EXPLORERS, ids=[e[1] for e in EXPLORERS])
+@pytest.mark.parametrize("chapter, call, sliders, menus", EXPLORERS, ids=[e[0][:-6] for e in EXPLORERS])
 def test_an_explorer_follows_its_controls(open_notebook, chapter, call, sliders, menus):
     notebook = open_notebook(chapter)
     explorer = notebook.widget(call)
