@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Pointwise', 'USEFUL', 'clean_gradient', 'agreement', 'normalise', 'spatial_weights', 'split_clean', 'CleanBatches',
-           'Reweighted', 'average_gradients', 'MetaUNet', 'MetaPGAN', 'meta_for']
+           'Reweighted', 'MetaUNet', 'MetaPGAN', 'meta_for']
 
-# %% ../nbs/35_meta_reweighting.ipynb #2bb51535
+# %% ../nbs/35_meta_reweighting.ipynb #4e990a96
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -16,7 +16,6 @@ import pandas as pd
 import torch
 import torch.autograd.forward_ad as forward_ad
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -28,7 +27,7 @@ from .training import BatchSource, Method, Profile
 from .unet import RegressionUNet
 from .volumes import BadInput, read_case, to_array
 
-# %% ../nbs/35_meta_reweighting.ipynb #b7ce0632
+# %% ../nbs/35_meta_reweighting.ipynb #7589c205
 Pointwise = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -58,7 +57,7 @@ def _check_norms(net: nn.Module) -> None:
                 "build it with track_running_stats=False, or take another norm"
             )
 
-# %% ../nbs/35_meta_reweighting.ipynb #149bdaad
+# %% ../nbs/35_meta_reweighting.ipynb #f59152fc
 def clean_gradient(
     net: nn.Module, mr: Tensor, ct: Tensor, loss: Pointwise = L1().pointwise
 ) -> dict[str, Tensor]:
@@ -83,7 +82,7 @@ def clean_gradient(
         parts = torch.autograd.grad(value, list(learning.values()), allow_unused=True)
     return {n: g for n, g in zip(learning, parts, strict=True) if g is not None}
 
-# %% ../nbs/35_meta_reweighting.ipynb #85dd9bc0
+# %% ../nbs/35_meta_reweighting.ipynb #fb66095a
 def agreement(
     net: nn.Module,
     mr: Tensor,
@@ -102,7 +101,8 @@ def agreement(
 
     Returns:
         The map u (N, 1, H, W), detached: ⟨gradient, ∇ loss of the pixel⟩, above 0 where a step helps; and the
-        prediction of the same pass, with its graph unless gradients are off, ready for the weighted loss.
+        prediction of the same pass, for those who are short of time: outside `torch.no_grad()` it has its graph and
+        can serve the weighted loss, at the price of the memory that the graph takes.
 
     Raises:
         BadInput: see `spatial_weights`.
@@ -120,7 +120,7 @@ def agreement(
         u = torch.zeros_like(ct) if u is None else u.detach()
         return u, forward_ad.unpack_dual(prediction).primal
 
-# %% ../nbs/35_meta_reweighting.ipynb #3540d11e
+# %% ../nbs/35_meta_reweighting.ipynb #6572ead4
 def normalise(
     u: Tensor, floor: float = 0.0, add: Callable[[Tensor], Tensor] = lambda total: total
 ) -> Tensor:
@@ -145,7 +145,7 @@ def normalise(
     even = 1 / add(torch.tensor(float(u.numel()), device=u.device))
     return weight + floor * (even - weight)
 
-# %% ../nbs/35_meta_reweighting.ipynb #6667000e
+# %% ../nbs/35_meta_reweighting.ipynb #877d2db5
 def spatial_weights(
     net: nn.Module,
     mr: Tensor,
@@ -154,19 +154,19 @@ def spatial_weights(
     ct_clean: Tensor,
     loss: Pointwise = L1().pointwise,
     floor: float = 0.0,
-) -> tuple[Tensor, Tensor]:
+) -> Tensor:
     """How much each pixel of a target deserves to be learned, judged by a few trusted pairs.
 
-        weight, prediction = spatial_weights(net, mr, ct, mr_clean, ct_clean)
-        loss = (weight * (prediction - ct).abs()).sum()
-        optimiser.zero_grad()
+        weight = spatial_weights(net, mr, ct, mr_clean, ct_clean)
+        loss = (weight * (net(mr) - ct).abs()).sum()
         if weight.any():
+            optimiser.zero_grad()
             loss.backward()
             optimiser.step()
 
     Args:
-        net: any differentiable network, (N, C, H, W) to (N, 1, H, W). Norms must not keep running statistics while
-            in training. Dropout draws one mask for the map and the update, another for the trusted pairs.
+        net: any differentiable network, (N, C, H, W) to (N, 1, H, W), in the mode it is in. Norms must not keep
+            running statistics while in training; dropout had better be off.
         mr: inputs of the mini-batch (N, C, H, W).
         ct: its targets (N, 1, H, W), perhaps misaligned.
         mr_clean: inputs of trusted pairs (M, C, h, w); other sizes are allowed.
@@ -176,8 +176,7 @@ def spatial_weights(
 
     Returns:
         The weights (N, 1, H, W), detached, none below 0, with sum 1 or all 0; multiplied with the losses and summed
-        they replace the mean, 1 / (N·H·W) for every pixel being the mean itself. And the prediction (N, 1, H, W)
-        with its graph: the forward pass is already paid for.
+        they replace the mean, 1 / (N·H·W) for every pixel being the mean itself.
 
     Raises:
         BadInput: other shapes than these, targets that are not finite, a loss that is not one value a pixel, a network
@@ -192,10 +191,10 @@ def spatial_weights(
             f"mr_clean: expected {mr.shape[1]} channels as mr has, got {mr_clean.shape[1]}"
         )
     gradient = clean_gradient(net, mr_clean, ct_clean, loss)
-    u, prediction = agreement(net, mr, ct, gradient, loss)
-    return normalise(u, floor), prediction
+    with torch.no_grad():
+        return normalise(agreement(net, mr, ct, gradient, loss)[0], floor)
 
-# %% ../nbs/35_meta_reweighting.ipynb #8c08e44b
+# %% ../nbs/35_meta_reweighting.ipynb #ccc9efc7
 def split_clean(table: pd.DataFrame, share: float = 0.11) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Take the most trustworthy training cases out of the training.
 
@@ -250,7 +249,7 @@ def _split_object(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.Da
         return rows.assign(start=row.start + size + GAP), rows.assign(stop=row.start + size)
     return rows.assign(stop=row.stop - size - GAP), rows.assign(start=row.stop - size)
 
-# %% ../nbs/35_meta_reweighting.ipynb #1bbd4b0f
+# %% ../nbs/35_meta_reweighting.ipynb #3d9683b8
 class CleanBatches:
     """Batches of pairs to learn from, each with a batch of trusted pairs beside it, as "mr_clean" and "ct_clean".
 
@@ -276,7 +275,7 @@ class CleanBatches:
         clean = self.clean.get(k, rank, world)
         return self.train.get(k, rank, world) | {f"{n}_clean": clean[n] for n in ("mr", "ct")}
 
-# %% ../nbs/35_meta_reweighting.ipynb #556f7a14
+# %% ../nbs/35_meta_reweighting.ipynb #22c3c66b
 class Reweighted(Method):
     """What methods that weigh their pixels share: the trusted batches and the weights.
 
@@ -305,30 +304,28 @@ class Reweighted(Method):
         """What is done to a map (N, 1, H, W) before its negative part is cut off."""
         return F.avg_pool2d(u, self.smooth, 1, self.smooth // 2, count_include_pad=False)
 
-    def weigh(self, net: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights, prediction and a scalar whose gradient is the trusted pairs' own.
+    def weigh(self, net: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Weights (N, 1, H, W), and a scalar 0 whose gradient is `clean` times the trusted pairs' own.
 
-        In float32 under any precision, because u spans many powers of ten; and on the plain network, so that processes
-        must be brought together by hand: here, and by `average_gradients` after the backward pass.
+        In float32 under any precision, because u spans many powers of ten; without dropout; and on the plain network,
+        so that processes are brought together here. Where processes share a batch the weights count each process's
+        part as many times as there are processes, since gradients are then averaged.
         """
-        mean = partial(self.fabric.all_reduce, reduce_op="mean")
         add = partial(self.fabric.all_reduce, reduce_op="sum")
+        training, processes = net.training, self.fabric.world_size
         with torch.autocast(batch["mr"].device.type, enabled=False):
+            net.eval()
             gradient = clean_gradient(net, batch["mr_clean"], batch["ct_clean"])
-            gradient = {n: mean(g) for n, g in gradient.items()}
-            u, prediction = agreement(net, batch["mr"], batch["ct"], gradient)
-            u = self.shape(u)
-            own = sum((p * gradient[n]).sum() for n, p in net.named_parameters() if n in gradient)
-        return normalise(u, self.floor, add), prediction, own - own.detach()
+            gradient = {n: add(g) / processes for n, g in gradient.items()}
+            with torch.no_grad():
+                u, _ = agreement(net, batch["mr"], batch["ct"], gradient)
+            net.train(training)
+            known = net.named_parameters() if self.clean else ()
+            own = sum(((p * gradient[n]).sum() for n, p in known if n in gradient), u.new_zeros(()))
+        weight = normalise(self.shape(u), self.floor, add) * processes
+        return weight, self.clean * (own - own.detach())
 
-
-def average_gradients(net: nn.Module, fabric: Fabric) -> None:
-    """Give every process the mean of the gradients of all; nothing to do with one."""
-    for p in net.parameters() if fabric.world_size > 1 else ():
-        if p.grad is not None:
-            p.grad = fabric.all_reduce(p.grad, reduce_op="mean")
-
-# %% ../nbs/35_meta_reweighting.ipynb #ce764d74
+# %% ../nbs/35_meta_reweighting.ipynb #3f5ddf18
 class MetaUNet(Reweighted, RegressionUNet):
     """A U-Net with L1, whose pixels are weighed by trusted pairs.
 
@@ -356,20 +353,18 @@ class MetaUNet(Reweighted, RegressionUNet):
         self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        net = self.net.module
-        weight, prediction, own = self.weigh(net, batch)
-        pixels = (prediction - batch["ct"]).abs()
-        loss = (weight * pixels).sum() * self.fabric.world_size
-        if weight.any() or self.clean:  # else Adam would still move on its momentum
-            self.optimiser.zero_grad()
-            self.fabric.backward(loss + self.clean * own)
-            average_gradients(net, self.fabric)
+        weight, own = self.weigh(self.net.module, batch)
+        pixels = (self.net(batch["mr"]) - batch["ct"]).abs()
+        loss = (weight * pixels).sum()
+        if self.clean or self.fabric.all_reduce(weight.sum(), reduce_op="sum") > 0:
+            self.optimiser.zero_grad()  # with no weight at all Adam would still move on its momentum
+            self.fabric.backward(loss + own)
             self.optimiser.step()
         self.schedule.step()
         kept = (weight > 0).float().mean()
         return {"loss": loss.detach(), "plain": pixels.detach().mean(), "kept": kept}
 
-# %% ../nbs/35_meta_reweighting.ipynb #c50220a5
+# %% ../nbs/35_meta_reweighting.ipynb #1fb59119
 class MetaPGAN(Reweighted, ContextualPGAN):
     """The method of Kim et al.: CTX-pGAN whose pixel term is weighed by trusted pairs.
 
@@ -383,7 +378,7 @@ class MetaPGAN(Reweighted, ContextualPGAN):
 
     Source:
         Kim et al., *Meta-Learning Guided Pelvis MR to CT Translation*, who give no weights of the terms; ours are
-        those of chapter 33. Dropout shares one mask between map and update. Chapter 35.
+        those of chapter 33. Weights are found without dropout. Chapter 35.
     """
 
     def __init__(
@@ -399,26 +394,17 @@ class MetaPGAN(Reweighted, ContextualPGAN):
         super().__init__(channels, steps, **options)
         self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
-        self.weight, fake, self.own = self.weigh(self.generator.module, batch)
-        return fake
-
     def terms(self, fake: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Those of `ContextualPGAN`, "pixel" weighed."""
         found = super().terms(fake, batch)
         if "pixel" in found:
-            weighed = (self.weight * (fake - batch["ct"]).abs()).sum()
-            found["pixel"] = weighed * self.fabric.world_size + self.clean * self.own
+            weight, own = self.weigh(self.generator.module, batch)
+            found["pixel"] = (weight * (fake - batch["ct"]).abs()).sum() + own
         return found
 
-    def _backward(self, name: str, loss: Tensor) -> None:
-        super()._backward(name, loss)
-        if name == "generator":
-            average_gradients(self.generator, self.fabric)
 
-
-USEFUL = {"smooth": 5, "floor": 0.3, "clean": 1.0}
-"""Options of `meta_for` that the recorded study found to work."""
+USEFUL = {"smooth": 5, "floor": 0.7, "clean": 1.0}
+"""Options of `meta_for`: u smoothed, most of the weight spread evenly, the trusted pairs' own gradient added."""
 
 
 def meta_for(

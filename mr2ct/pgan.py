@@ -169,7 +169,7 @@ class _PairedContest(_SliceMethod):
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         _check_pairs(batch, self.inputs)
-        mr, fake = batch["mr"], self.generate(batch)
+        mr, fake = batch["mr"], self.generator(batch["mr"])
         terms, judged = {}, {}
         if "adversarial" in self.weights:
             real, unreal = torch.cat([mr, batch["ct"]], 1), torch.cat([mr, fake], 1)
@@ -186,18 +186,11 @@ class _PairedContest(_SliceMethod):
         self._update("generator", loss)
         return {n: x.detach() for n, x in ({"loss": loss} | terms | judged).items()}
 
-    def generate(self, batch: dict[str, Tensor]) -> Tensor:
-        """The synthetic CTs of a batch, (N, 1, H, W), with their gradient."""
-        return self.generator(batch["mr"])
-
     def _update(self, name: str, loss: Tensor) -> None:
         self.stateful[name].zero_grad()
-        self._backward(name, loss)
+        self.fabric.backward(loss)
         self.stateful[name].step()
         self.stateful[f"{name}_schedule"].step()
-
-    def _backward(self, name: str, loss: Tensor) -> None:
-        self.fabric.backward(loss)
 
 # %% ../nbs/31_pgan.ipynb #a2ba0d34
 class PGAN(_PairedContest):
