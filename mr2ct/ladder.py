@@ -26,7 +26,7 @@ from .cyclegan import cyclegan_for
 from .datasets import write_cases
 from .image_analogies import ImageAnalogy
 from .losses import L1, L2, HingeHuber, Huber, MaxPooled
-from .meta_reweighting import USEFUL, MetaPGAN, meta_for
+from .meta_reweighting import USEFUL, MetaPGAN, Rival, meta_for
 from .pgan import pgan_for
 from .phantom import make_case
 from .reggan import reg_pgan_for, reggan_for
@@ -120,6 +120,18 @@ def _variants() -> Iterator[Entry]:
     for name, options in (("cycle_only", {"gradient": 0.0}), ("cycle_signed", {"signed": True})):
         says = f"CycleGAN, {'no gradients' if 'gradient' in options else 'signed gradients'}"
         yield Entry(name, "32_cyclegan", partial(cyclegan_for, **options), says)
+    for name, options, says in (
+        ("plain", {}, "the pairs that are not trusted"),
+        ("plus", {"pairs": "all"}, "all pairs"),
+        ("clean", {"pairs": "clean"}, "the trusted pairs alone"),
+        ("trimmed", {"pairs": "all", "rule": "residual"}, "without the largest residuals"),
+        ("oracle", {"pairs": "all", "rule": "truth"}, "without what the truth says is wrong"),
+    ):
+        yield Entry(f"rival_{name}", "35_meta_reweighting", _sized(Rival, **options), says)
+    even = partial(meta_for, floor=1.0, clean=1.0)
+    yield Entry(
+        "meta_even", "35_meta_reweighting", even, "trusted pairs beside each batch, no weights"
+    )
 
 
 VARIANTS: dict[str, Entry] = {e.name: e for e in _variants()}

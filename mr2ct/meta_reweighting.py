@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Pointwise', 'USEFUL', 'clean_gradient', 'agreement', 'normalise', 'spatial_weights', 'split_clean', 'CleanBatches',
-           'Reweighted', 'MetaUNet', 'MetaPGAN', 'meta_for']
+           'Reweighted', 'MetaUNet', 'MetaPGAN', 'meta_for', 'Rival']
 
-# %% ../nbs/35_meta_reweighting.ipynb #4e990a96
+# %% ../nbs/35_meta_reweighting.ipynb #ea09c5e9
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -22,12 +22,13 @@ from torch.func import functional_call
 from .contextual import ContextualPGAN, contextual_pgan_for
 from .datasets import GAP, Batches, SliceStore
 from .losses import L1
+from .metrics import dice
 from .prepare import mutual_information, rank_cases
 from .training import BatchSource, Method, Profile
 from .unet import RegressionUNet
-from .volumes import BadInput, read_case, to_array
+from .volumes import HU_MAX, HU_MIN, BadInput, read_case, to_array
 
-# %% ../nbs/35_meta_reweighting.ipynb #7589c205
+# %% ../nbs/35_meta_reweighting.ipynb #4f8d681e
 Pointwise = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -57,7 +58,7 @@ def _check_norms(net: nn.Module) -> None:
                 "build it with track_running_stats=False, or take another norm"
             )
 
-# %% ../nbs/35_meta_reweighting.ipynb #f59152fc
+# %% ../nbs/35_meta_reweighting.ipynb #e0083928
 def clean_gradient(
     net: nn.Module, mr: Tensor, ct: Tensor, loss: Pointwise = L1().pointwise
 ) -> dict[str, Tensor]:
@@ -82,7 +83,7 @@ def clean_gradient(
         parts = torch.autograd.grad(value, list(learning.values()), allow_unused=True)
     return {n: g for n, g in zip(learning, parts, strict=True) if g is not None}
 
-# %% ../nbs/35_meta_reweighting.ipynb #fb66095a
+# %% ../nbs/35_meta_reweighting.ipynb #bab09f90
 def agreement(
     net: nn.Module,
     mr: Tensor,
@@ -120,7 +121,7 @@ def agreement(
         u = torch.zeros_like(ct) if u is None else u.detach()
         return u, forward_ad.unpack_dual(prediction).primal
 
-# %% ../nbs/35_meta_reweighting.ipynb #6572ead4
+# %% ../nbs/35_meta_reweighting.ipynb #4c779089
 def normalise(
     u: Tensor, floor: float = 0.0, add: Callable[[Tensor], Tensor] = lambda total: total
 ) -> Tensor:
@@ -145,7 +146,7 @@ def normalise(
     even = 1 / add(torch.tensor(float(u.numel()), device=u.device))
     return weight + floor * (even - weight)
 
-# %% ../nbs/35_meta_reweighting.ipynb #877d2db5
+# %% ../nbs/35_meta_reweighting.ipynb #d8117b35
 def spatial_weights(
     net: nn.Module,
     mr: Tensor,
@@ -194,12 +195,12 @@ def spatial_weights(
     with torch.no_grad():
         return normalise(agreement(net, mr, ct, gradient, loss)[0], floor)
 
-# %% ../nbs/35_meta_reweighting.ipynb #ccc9efc7
+# %% ../nbs/35_meta_reweighting.ipynb #e83d8fba
 def split_clean(table: pd.DataFrame, share: float = 0.11) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Take the most trustworthy training cases out of the training.
 
     Where the table has a column `clean`, the training cases that it marks. Else those of the highest mutual information of
-    first MR channel and CT. One object alone keeps one end of its training slices, that of the higher information.
+    first MR channel and CT. One object alone keeps one end of its training slices, where mask and CT agree better.
 
     Args:
         table: from `list_cases`.
@@ -228,28 +229,33 @@ def split_clean(table: pd.DataFrame, share: float = 0.11) -> tuple[pd.DataFrame,
     return rows[~clean].reset_index(drop=True), rows[clean].reset_index(drop=True)
 
 
-def _information(row: Any, start: int | None = None, stop: int | None = None) -> float:
-    """Mutual information of first MR and CT in the body, in nats, over some axial slices of a row."""
-    case = read_case(row.folder, extras=())
-    use = slice(row.start if start is None else start, row.stop if stop is None else stop)
+def _information(row: Any) -> float:
+    """Mutual information of first MR and CT in the body, in nats, over the slices of a row."""
+    case, use = read_case(row.folder, extras=()), slice(row.start, row.stop)
     mr = to_array(case.mr[row.channels.split()[0]])
     return mutual_information(mr[use], to_array(case.ct)[use], case.body()[use])
 
 
 def _split_object(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One end of the slices of a lone object is trusted, the rest beyond a gap is trained on."""
+    """One end of the slices of a lone object is trusted, the rest beyond a gap is trained on.
+
+    The end where the outlines of mask and CT agree better: information is no judge of so few slices, and high where a
+    CT ends within the body.
+    """
     row = next(rows.itertuples())
     size = max(1, round(share * (row.stop - row.start)))
     if row.stop - row.start < size + GAP + 1:
         least, got = size + GAP + 1, row.stop - row.start
         raise BadInput(f"{row.folder}: expected at least {least} slices in training, got {got}")
-    ends = ((row.start, row.start + size), (row.stop - size, row.stop))
-    low, high = (_information(row, *end) for end in ends)
+    case = read_case(row.folder, extras=())
+    tissue, body = to_array(case.ct) > -300, case.body()
+    ends = slice(row.start, row.start + size), slice(row.stop - size, row.stop)
+    low, high = (dice(tissue[end], body[end]) for end in ends)
     if low >= high:
         return rows.assign(start=row.start + size + GAP), rows.assign(stop=row.start + size)
     return rows.assign(stop=row.stop - size - GAP), rows.assign(start=row.stop - size)
 
-# %% ../nbs/35_meta_reweighting.ipynb #3d9683b8
+# %% ../nbs/35_meta_reweighting.ipynb #8b227d47
 class CleanBatches:
     """Batches of pairs to learn from, each with a batch of trusted pairs beside it, as "mr_clean" and "ct_clean".
 
@@ -275,7 +281,7 @@ class CleanBatches:
         clean = self.clean.get(k, rank, world)
         return self.train.get(k, rank, world) | {f"{n}_clean": clean[n] for n in ("mr", "ct")}
 
-# %% ../nbs/35_meta_reweighting.ipynb #22c3c66b
+# %% ../nbs/35_meta_reweighting.ipynb #f3f16ce9
 class Reweighted(Method):
     """What methods that weigh their pixels share: the trusted batches and the weights.
 
@@ -317,15 +323,17 @@ class Reweighted(Method):
             net.eval()
             gradient = clean_gradient(net, batch["mr_clean"], batch["ct_clean"])
             gradient = {n: add(g) / processes for n, g in gradient.items()}
-            with torch.no_grad():
-                u, _ = agreement(net, batch["mr"], batch["ct"], gradient)
+            u = torch.ones_like(batch["ct"])
+            if self.floor < 1:  # else all weights are even
+                with torch.no_grad():
+                    u, _ = agreement(net, batch["mr"], batch["ct"], gradient)
             net.train(training)
             known = net.named_parameters() if self.clean else ()
             own = sum(((p * gradient[n]).sum() for n, p in known if n in gradient), u.new_zeros(()))
         weight = normalise(self.shape(u), self.floor, add) * processes
         return weight, self.clean * (own - own.detach())
 
-# %% ../nbs/35_meta_reweighting.ipynb #3f5ddf18
+# %% ../nbs/35_meta_reweighting.ipynb #9a5a5927
 class MetaUNet(Reweighted, RegressionUNet):
     """A U-Net with L1, whose pixels are weighed by trusted pairs.
 
@@ -364,7 +372,7 @@ class MetaUNet(Reweighted, RegressionUNet):
         kept = (weight > 0).float().mean()
         return {"loss": loss.detach(), "plain": pixels.detach().mean(), "kept": kept}
 
-# %% ../nbs/35_meta_reweighting.ipynb #1fb59119
+# %% ../nbs/35_meta_reweighting.ipynb #b8e49727
 class MetaPGAN(Reweighted, ContextualPGAN):
     """The method of Kim et al.: CTX-pGAN whose pixel term is weighed by trusted pairs.
 
@@ -426,3 +434,68 @@ def meta_for(
     if issubclass(kind, MetaPGAN):
         return contextual_pgan_for(channels, profile, kind, **options)
     return kind(channels, **{"width": profile.width} | options)
+
+# %% ../nbs/35_meta_reweighting.ipynb #9fb0ebf1
+class Rival(RegressionUNet):
+    """What meta-reweighting must beat: a U-Net with L1 on a choice of pairs, and a weight by a rule.
+
+    Args:
+        channels, steps, width: as in `RegressionUNet`.
+        pairs: "train", the pairs that are left when the trusted ones are taken out; "clean", the trusted ones alone;
+            "all" of them.
+        rule: "even"; "residual": in the last three quarters of the training the pixels of a batch with the largest
+            |prediction - target| have no weight; "truth": nor have those whose target is off by more than 100 HU, which
+            only a phantom knows.
+        share: of the pixels that the rule "residual" leaves out.
+
+    Raises:
+        BadInput: another choice or rule.
+
+    Source:
+        Trimming: Rousseeuw 1984 for lines. Chapter 35.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        steps: int,
+        width: int = 16,
+        pairs: str = "train",
+        rule: str = "even",
+        share: float = 0.1,
+    ) -> None:
+        if pairs not in ("train", "clean", "all") or rule not in ("even", "residual", "truth"):
+            expected = "train, clean or all, and even, residual or truth"
+            raise BadInput(f"pairs, rule: expected {expected}, got {pairs!r} and {rule!r}")
+        super().__init__(channels, steps, width)
+        self.pairs, self.rule, self.share = pairs, rule, share
+
+    def batches(
+        self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
+    ) -> BatchSource:
+        train, clean = split_clean(table)
+        chosen = {"train": train, "clean": clean}.get(self.pairs, table)
+        return super().batches(chosen, profile, seed, cache)
+
+    def store(self, table: pd.DataFrame, cache: Any = None) -> SliceStore:
+        extras = ("ct_true",) if self.rule == "truth" else ()
+        return SliceStore(table, "train", cache=cache, extras=extras)
+
+    def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        pixels = (self.net(batch["mr"]) - batch["ct"]).abs()
+        weight = self._weight(pixels.detach(), batch)
+        loss = (weight * pixels).sum() / weight.sum().clamp(min=1)
+        self.optimiser.zero_grad()
+        self.fabric.backward(loss)
+        self.optimiser.step()
+        self.schedule.step()
+        return {"loss": loss.detach(), "kept": weight.mean()}
+
+    def _weight(self, residual: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """1 for the pixels to learn from, 0 for the others."""
+        if self.rule == "truth":
+            return ((batch["ct"] - batch["ct_true"]).abs() <= 100 * 2 / (HU_MAX - HU_MIN)).float()
+        if self.rule == "residual" and self.schedule.last_epoch >= self.steps // 4:
+            body = residual[batch["mask"] > 0]
+            return (residual <= torch.quantile(body, 1 - self.share)).float()
+        return torch.ones_like(residual)

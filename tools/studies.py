@@ -4,6 +4,7 @@
     losses_by_shift  ten losses at 0, 2, 4 and 8 mm misalignment  (chapter 21)
     views            three views alone and fused                    (chapter 23)
     pelvis_unpaired  CycleGAN on real patients who never met        (chapter 32)
+    meta_rivals      weights for pixels against simpler ways        (chapter 35)
 
 Work lies in runs/NAME and goes on where it was interrupted; small text is copied to results/NAME at the end.
 """
@@ -36,6 +37,8 @@ SHIFTS_MM = (0, 2, 4, 8)
 CHANNELS = ("unet_ip", "unet_op", "unet_ip_op", "unet_four")
 LOSSES = tuple(f"{pool}{name}" for pool in ("", "pool_") for name in ("l2", "l1", "huber", "hinge"))
 LOSSES += ("twin_l1", "twin_hinge")
+RIVALS = ("rival_plain", "rival_plus", "rival_clean", "rival_trimmed", "rival_oracle")
+RIVALS += ("meta_raw", "meta_even", "meta")
 FUSIONS = ("axial", "coronal", "sagittal", "mean", "median", "learned_1", "learned_3")
 
 
@@ -129,7 +132,29 @@ def pelvis_unpaired(profile: Profile, work: Path) -> pd.DataFrame:
     return pd.concat(tables)
 
 
-STUDIES = {f.__name__: f for f in (channels, losses_by_shift, views, pelvis_unpaired)}
+def meta_rivals(profile: Profile, work: Path) -> pd.DataFrame:
+    """Learned weights and what they must beat, on training pairs of which three in four do not fit; two budgets.
+
+    Slices and network are smaller than the profile's, so that more steps fit: L1 learns bone late.
+    """
+    splits = [s for s, n in zip(("train", "val", "test"), profile.cases, strict=True) for _ in range(n)]
+    ids = [f"pelvis_{seed:04d}" for seed in range(len(splits))]
+    for seed, (name, split) in enumerate(zip(ids, splits, strict=True)):
+        off = {} if split != "train" or seed % 4 == 0 else {"rigid_mm": 4.0, "deform_mm": 4.0}
+        if not (work / "data" / name).is_dir():
+            write_case(make_case(seed, profile.shape, **off), work / "data")
+    write_cases(pd.DataFrame({"id": ids, "split": splits}), work / "data")
+    small = replace(profile, crop=3 * profile.crop // 4, width=3 * profile.width // 4)
+    tables = []
+    for times in (1, 2):
+        samples = times * profile.samples
+        budget = replace(small, name=f"{profile.name}, {samples} samples", samples=samples)
+        bench(budget, work / f"times{times}", work / "data", RIVALS, SEEDS)
+        tables.append(pd.read_csv(work / f"times{times}" / "cases.csv").assign(samples=samples))
+    return pd.concat(tables)
+
+
+STUDIES = {f.__name__: f for f in (channels, losses_by_shift, views, pelvis_unpaired, meta_rivals)}
 
 
 def record(name: str, profile: Profile, work: Path, results: Path) -> Path:

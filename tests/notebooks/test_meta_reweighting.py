@@ -51,6 +51,7 @@ from mr2ct.meta_reweighting import (
     CleanBatches,
     MetaPGAN,
     MetaUNet,
+    Rival,
     agreement,
     meta_for,
     normalise,
@@ -329,6 +330,27 @@ def test_planted_misalignment_is_found():
         adam.step()
     right, flipped = (totals[:, 0] / totals[:, 1]).tolist()
     assert right > 1.1 and flipped < 1
+
+
+def test_rivals_see_what_they_say_and_drop_what_they_must():
+    with tempfile.TemporaryDirectory() as folder:
+        table = _patients(Path(folder))
+        for pairs, count in (("train", 3), ("clean", 1), ("all", 4)):
+            source = Rival(1, 4, 4, pairs).batches(table, SMOKE, 0)
+            assert source.store.cases.id.nunique() == count
+        for rule in ("even", "residual", "truth"):
+            method = Rival(1, 4, 4, "all", rule)
+            fit(
+                method,
+                method.batches(table, SMOKE, 0),
+                4,
+                Path(folder) / "run" / rule,
+                progress=False,
+            )
+            kept = pd.read_csv(Path(folder) / "run" / rule / "log.csv").kept.iloc[-1]
+            assert kept == 1 if rule == "even" else 0.5 < kept < 1
+    with pytest.raises(BadInput, match="pairs, rule: expected .*, got 'some' and 'even'"):
+        Rival(1, 4, 4, "some")
 
 
 SCRIPT = """
