@@ -283,28 +283,42 @@ class CleanBatches:
 
 # %% ../nbs/35_meta_reweighting.ipynb #f3f16ce9
 class Reweighted(Method):
-    """What methods that weigh their pixels share: the trusted batches and the weights.
+    """What methods that weigh their pixels share: the trusted batches and the weights. Stands before another method.
 
-    Attributes:
+    Args:
+        channels, steps, options: of the method that it stands before.
         trusted: trusted slices in a batch.
-        smooth: side in pixels of the window over which u is averaged before its negative part is cut off; 1: raw.
+        smooth: side in pixels, odd, of the window over which u is averaged before its negative part is cut; 1: raw.
         floor: see `normalise`.
         clean: weight of the trusted pairs' own loss in the update; its gradient is at hand. 0 in the literature.
+
+    Raises:
+        BadInput: an even window, or a number out of range.
     """
 
-    trusted: int
-    smooth: int = 1
-    floor: float = 0.0
-    clean: float = 0.0
+    def __init__(
+        self,
+        channels: int,
+        steps: int,
+        trusted: int = 32,
+        smooth: int = 1,
+        floor: float = 0.0,
+        clean: float = 0.0,
+        **options: Any,
+    ) -> None:
+        if smooth < 1 or smooth % 2 == 0 or not 0 <= floor <= 1 or clean < 0:
+            expected, got = "odd, 0 to 1, 0 or more", f"{smooth}, {floor}, {clean}"
+            raise BadInput(f"smooth, floor, clean: expected {expected}, got {got}")
+        super().__init__(channels, steps, **options)
+        self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
 
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
     ) -> BatchSource:
         """Crops of axial slices, with trusted ones of other cases; see `split_clean`."""
         table, clean = split_clean(table)
-        train = super().batches(table, profile, seed, cache)
-        store = self.store(clean, cache)
-        return CleanBatches(train, Batches(store, self.trusted, profile.crop, seed + 10_000))
+        beside = Batches(self.store(clean, cache), self.trusted, profile.crop, seed + 10_000)
+        return CleanBatches(super().batches(table, profile, seed, cache), beside)
 
     def shape(self, u: Tensor) -> Tensor:
         """What is done to a map (N, 1, H, W) before its negative part is cut off."""
@@ -341,24 +355,11 @@ class MetaUNet(Reweighted, RegressionUNet):
         channels: MR channels.
         steps: updates, and length of the schedule.
         trusted, smooth, floor, clean: see `Reweighted`; the defaults are Kim et al.'s raw form.
-        options: of `RegressionUNet`, but for `loss`.
+        options: width, depth, norm and rate of `RegressionUNet`.
 
     Source:
         Kim et al. for the weights. Chapter 35.
     """
-
-    def __init__(
-        self,
-        channels: int,
-        steps: int,
-        trusted: int = 32,
-        smooth: int = 1,
-        floor: float = 0.0,
-        clean: float = 0.0,
-        **options: Any,
-    ) -> None:
-        super().__init__(channels, steps, **options)
-        self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         weight, own = self.weigh(self.net.module, batch)
@@ -388,19 +389,6 @@ class MetaPGAN(Reweighted, ContextualPGAN):
         Kim et al., *Meta-Learning Guided Pelvis MR to CT Translation*, who give no weights of the terms; ours are
         those of chapter 33. Weights are found without dropout. Chapter 35.
     """
-
-    def __init__(
-        self,
-        channels: int,
-        steps: int,
-        trusted: int = 32,
-        smooth: int = 1,
-        floor: float = 0.0,
-        clean: float = 0.0,
-        **options: Any,
-    ) -> None:
-        super().__init__(channels, steps, **options)
-        self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
 
     def terms(self, fake: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Those of `ContextualPGAN`, "pixel" weighed."""

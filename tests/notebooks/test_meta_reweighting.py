@@ -351,6 +351,8 @@ def test_rivals_see_what_they_say_and_drop_what_they_must():
             assert kept == 1 if rule == "even" else 0.5 < kept < 1
     with pytest.raises(BadInput, match="pairs, rule: expected .*, got 'some' and 'even'"):
         Rival(1, 4, 4, "some")
+    with pytest.raises(BadInput, match="smooth, floor, clean: expected .*, got 4, 0.0, 0.0"):
+        MetaUNet(1, 4, smooth=4)
 
 
 SCRIPT = """
