@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Set before any test imports the library; the notebooks' own processes inherit it.
 os.environ["MR2CT_OFFLINE"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
-if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):  # share the cores instead of fighting for them
+# With several workers (make test) each takes its share of the cores.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 os.environ.setdefault("MR2CT_TEST_DATA", str(ROOT.parent / "shared" / "data"))
 

@@ -26,11 +26,14 @@ def small(monkeypatch):
     monkeypatch.setattr(studies, "LOSSES", ("l1", "pool_hinge", "twin_hinge"))
 
 
-@pytest.mark.parametrize("name, methods", [("channels", 4), ("losses_by_shift", 3), ("views", 7)])
+STUDIES = [("channels", 4), ("losses_by_shift", 3), ("views", 7), ("meta_rivals", 8)]
+
+
+@pytest.mark.parametrize("name, methods", STUDIES)
 def test_a_study_leaves_its_table(name, methods, tmp_path: Path):
     folder = studies.record(name, TINY, tmp_path / "runs", tmp_path / "results")
     table = pd.read_csv(folder / "cases.csv")
-    once = ["method", "seed", "case"] + ["shift_mm"] * ("shift_mm" in table)
+    once = ["method", "seed", "case"] + [c for c in ("shift_mm", "samples") if c in table]
     assert table.method.nunique() == methods and table.case.nunique() == 2
     assert not table.duplicated(once).any() and table.mae.between(1, 5000).all()
     assert json.loads((folder / "config.json").read_text())["study"] == name

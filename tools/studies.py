@@ -11,6 +11,7 @@ Work lies in runs/NAME and goes on where it was interrupted; small text is copie
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import product
@@ -49,20 +50,29 @@ def channels(profile: Profile, work: Path) -> pd.DataFrame:
     return pd.read_csv(work / "bench" / "cases.csv")
 
 
+def write_phantoms(folder: Path, profile: Profile, make: Callable[[int, str], Case]) -> None:
+    """The phantoms of a study: make(seed, split) for each that is not there yet, and their `cases.csv`."""
+    parts = zip(("train", "val", "test"), profile.cases, strict=True)
+    splits = [split for split, count in parts for _ in range(count)]
+    ids = [f"pelvis_{seed:04d}" for seed in range(len(splits))]
+    for seed, (name, split) in enumerate(zip(ids, splits, strict=True)):
+        if not (folder / name).is_dir():
+            write_case(make(seed, split), folder)
+    write_cases(pd.DataFrame({"id": ids, "split": splits}), folder)
+
+
 def four_channel_phantoms(folder: Path, profile: Profile) -> None:
     """Phantoms with water and fat as a scanner delivers them: separated with the phase of the second echo."""
-    splits = [s for s, n in zip(("train", "val", "test"), profile.cases) for _ in range(n)]
-    ids = [f"pelvis_{seed:04d}" for seed in range(len(splits))]
-    for seed, name in enumerate(ids):
-        if (folder / name).is_dir():
-            continue
+
+    def make(seed: int, _split: str) -> Case:
         case, scan = make_case(seed, profile.shape), scan_dixon(seed, profile.shape)
         wins = fat_by_phase(scan.ip, scan.op, scan.mask, scan.spacing_mm)
         water, fat = separate(scan.ip, np.abs(scan.op), wins)
         named = {"ip": scan.ip, "op": np.abs(scan.op), "water": water, "fat": fat}
         mr = {n: to_image(a.clip(0).astype(np.float32), case.ct) for n, a in named.items()}
-        write_case(replace(case, mr=mr), folder)
-    write_cases(pd.DataFrame({"id": ids, "split": splits}), folder)
+        return replace(case, mr=mr)
+
+    write_phantoms(folder, profile, make)
 
 
 def losses_by_shift(profile: Profile, work: Path) -> pd.DataFrame:
@@ -137,13 +147,12 @@ def meta_rivals(profile: Profile, work: Path) -> pd.DataFrame:
 
     Slices and network are smaller than the profile's, so that more steps fit: L1 learns bone late.
     """
-    splits = [s for s, n in zip(("train", "val", "test"), profile.cases, strict=True) for _ in range(n)]
-    ids = [f"pelvis_{seed:04d}" for seed in range(len(splits))]
-    for seed, (name, split) in enumerate(zip(ids, splits, strict=True)):
-        off = {} if split != "train" or seed % 4 == 0 else {"rigid_mm": 4.0, "deform_mm": 4.0}
-        if not (work / "data" / name).is_dir():
-            write_case(make_case(seed, profile.shape, **off), work / "data")
-    write_cases(pd.DataFrame({"id": ids, "split": splits}), work / "data")
+
+    def make(seed: int, split: str) -> Case:
+        off = 0.0 if split != "train" or seed % 4 == 0 else 4.0
+        return make_case(seed, profile.shape, rigid_mm=off, deform_mm=off)
+
+    write_phantoms(work / "data", profile, make)
     small = replace(profile, crop=3 * profile.crop // 4, width=3 * profile.width // 4)
     tables = []
     for times in (1, 2):
