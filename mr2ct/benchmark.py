@@ -426,7 +426,7 @@ def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     for ax in axes.flat:
         ax.axis("off")
     axes[0, 0].imshow(mr, cmap="gray", vmax=np.percentile(mr, 99.7), aspect=aspect)
-    axes[0, 0].set_title(f"{case.id}, slice {part.start + index}: MR")
+    axes[0, 0].set_title(f"{case.id}, slice {part.start + index}: MR", fontsize=9)
     gray = axes[1, 0].imshow(truth[index], cmap="gray", vmin=-250, vmax=750, aspect=aspect)
     axes[1, 0].set_title("true CT" if "ct_true" in case.extras else "CT")
     for i, name in enumerate(names, 1):

@@ -26,7 +26,7 @@ from .cyclegan import cyclegan_for
 from .datasets import write_cases
 from .image_analogies import ImageAnalogy
 from .losses import L1, L2, HingeHuber, Huber, MaxPooled
-from .meta_reweighting import USEFUL, MetaPGAN, Rival, meta_for
+from .meta_reweighting import USEFUL, MetaPGAN, meta_for
 from .pgan import pgan_for
 from .phantom import make_case
 from .reggan import reg_pgan_for, reggan_for
@@ -41,6 +41,7 @@ from mr2ct.training import (
     start_fabric,
     write_text,
 )
+from .trust import LEVERS, Rival, lever_for
 from .unet import RegressionUNet
 from .vnet import vnet_for
 from .volumes import BadInput, Case, crop_slices, read_case, shape_of, write_case
@@ -127,11 +128,12 @@ def _variants() -> Iterator[Entry]:
         ("trimmed", {"pairs": "all", "rule": "residual"}, "without the largest residuals"),
         ("oracle", {"pairs": "all", "rule": "truth"}, "without what the truth says is wrong"),
     ):
-        yield Entry(f"rival_{name}", "35_meta_reweighting", _sized(Rival, **options), says)
+        yield Entry(f"rival_{name}", "36_trust", _sized(Rival, **options), says)
     even = partial(meta_for, floor=1.0, clean=1.0)
-    yield Entry(
-        "meta_even", "35_meta_reweighting", even, "trusted pairs beside each batch, no weights"
-    )
+    yield Entry("meta_even", "36_trust", even, "trusted pairs beside each batch, no weights")
+    for name, options in LEVERS.items():
+        says = f"meta_raw with {', '.join(f'{n} {v}' for n, v in options.items())}"
+        yield Entry(f"lever_{name}", "36_trust", partial(lever_for, **options), says)
 
 
 VARIANTS: dict[str, Entry] = {e.name: e for e in _variants()}

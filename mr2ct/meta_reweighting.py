@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Pointwise', 'USEFUL', 'clean_gradient', 'agreement', 'normalise', 'spatial_weights', 'split_clean', 'CleanBatches',
-           'Reweighted', 'MetaUNet', 'MetaPGAN', 'meta_for', 'Rival']
+           'Reweighted', 'MetaUNet', 'MetaPGAN', 'meta_for']
 
 # %% ../nbs/35_meta_reweighting.ipynb #ea09c5e9
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from .metrics import dice
 from .prepare import mutual_information, rank_cases
 from .training import BatchSource, Method, Profile
 from .unet import RegressionUNet
-from .volumes import HU_MAX, HU_MIN, BadInput, read_case, to_array
+from .volumes import BadInput, read_case, to_array
 
 # %% ../nbs/35_meta_reweighting.ipynb #4f8d681e
 Pointwise = Callable[[Tensor, Tensor], Tensor]
@@ -306,8 +306,8 @@ class Reweighted(Method):
         **options: Any,
     ) -> None:
         if smooth < 1 or smooth % 2 == 0 or not 0 <= floor <= 1 or clean < 0:
-            expected, got = "odd, 0 to 1, 0 or more", f"{smooth}, {floor}, {clean}"
-            raise BadInput(f"smooth, floor, clean: expected {expected}, got {got}")
+            got = f"{smooth}, {floor}, {clean}"
+            raise BadInput(f"smooth, floor, clean: expected odd, 0 to 1, 0 or more, got {got}")
         super().__init__(channels, steps, **options)
         self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
 
@@ -323,6 +323,10 @@ class Reweighted(Method):
         """What is done to a map (N, 1, H, W) before its negative part is cut off."""
         return F.avg_pool2d(u, self.smooth, 1, self.smooth // 2, count_include_pad=False)
 
+    def direction(self, net: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The trusted pairs' gradient, its mean over all processes, by parameter name."""
+        return self.fabric.all_reduce(clean_gradient(net, batch["mr_clean"], batch["ct_clean"]))
+
     def weigh(self, net: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Weights (N, 1, H, W), and a scalar 0 whose gradient is `clean` times the trusted pairs' own.
 
@@ -332,14 +336,12 @@ class Reweighted(Method):
         """
         add = partial(self.fabric.all_reduce, reduce_op="sum")
         training, processes = net.training, self.fabric.world_size
-        with torch.autocast(batch["mr"].device.type, enabled=False):
+        mr, ct = batch["mr"], batch["ct"]
+        with torch.autocast(mr.device.type, enabled=False):
             net.eval()
-            gradient = clean_gradient(net, batch["mr_clean"], batch["ct_clean"])
-            gradient = {n: add(g) / processes for n, g in gradient.items()}
-            u = torch.ones_like(batch["ct"])
-            if self.floor < 1:  # else all weights are even
-                with torch.no_grad():
-                    u, _ = agreement(net, batch["mr"], batch["ct"], gradient)
+            gradient = self.direction(net, batch)
+            with torch.no_grad():  # with a floor of 1 all weights are even
+                u = agreement(net, mr, ct, gradient)[0] if self.floor < 1 else torch.ones_like(ct)
             net.train(training)
             known = net.named_parameters() if self.clean else ()
             own = sum(((p * gradient[n]).sum() for n, p in known if n in gradient), u.new_zeros(()))
@@ -421,68 +423,3 @@ def meta_for(
     if issubclass(kind, MetaPGAN):
         return contextual_pgan_for(channels, profile, kind, **options)
     return kind(channels, **{"width": profile.width} | options)
-
-# %% ../nbs/35_meta_reweighting.ipynb #9fb0ebf1
-class Rival(RegressionUNet):
-    """What meta-reweighting must beat: a U-Net with L1 on a choice of pairs, and a weight by a rule.
-
-    Args:
-        channels, steps, width: as in `RegressionUNet`.
-        pairs: "train", the pairs that are left when the trusted ones are taken out; "clean", the trusted ones alone;
-            "all" of them.
-        rule: "even"; "residual": in the last three quarters of the training the pixels of a batch with the largest
-            |prediction - target| have no weight; "truth": nor have those whose target is off by more than 100 HU, which
-            only a phantom knows.
-        share: of the pixels that the rule "residual" leaves out.
-
-    Raises:
-        BadInput: another choice or rule.
-
-    Source:
-        Trimming: Rousseeuw 1984 for lines. Chapter 35.
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        steps: int,
-        width: int = 16,
-        pairs: str = "train",
-        rule: str = "even",
-        share: float = 0.1,
-    ) -> None:
-        if pairs not in ("train", "clean", "all") or rule not in ("even", "residual", "truth"):
-            expected = "train, clean or all, and even, residual or truth"
-            raise BadInput(f"pairs, rule: expected {expected}, got {pairs!r} and {rule!r}")
-        super().__init__(channels, steps, width)
-        self.pairs, self.rule, self.share = pairs, rule, share
-
-    def batches(
-        self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
-    ) -> BatchSource:
-        train, clean = split_clean(table)
-        chosen = {"train": train, "clean": clean}.get(self.pairs, table)
-        return super().batches(chosen, profile, seed, cache)
-
-    def store(self, table: pd.DataFrame, cache: Any = None) -> SliceStore:
-        extras = ("ct_true",) if self.rule == "truth" else ()
-        return SliceStore(table, "train", cache=cache, extras=extras)
-
-    def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        pixels = (self.net(batch["mr"]) - batch["ct"]).abs()
-        weight = self._weight(pixels.detach(), batch)
-        loss = (weight * pixels).sum() / weight.sum().clamp(min=1)
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.optimiser.step()
-        self.schedule.step()
-        return {"loss": loss.detach(), "kept": weight.mean()}
-
-    def _weight(self, residual: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        """1 for the pixels to learn from, 0 for the others."""
-        if self.rule == "truth":
-            return ((batch["ct"] - batch["ct_true"]).abs() <= 100 * 2 / (HU_MAX - HU_MIN)).float()
-        if self.rule == "residual" and self.schedule.last_epoch >= self.steps // 4:
-            body = residual[batch["mask"] > 0]
-            return (residual <= torch.quantile(body, 1 - self.share)).float()
-        return torch.ones_like(residual)

@@ -107,7 +107,7 @@ class Method(nn.Module):
         return None
 
     def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
-        for name in self._buffers if self.needs == "nothing" else ():  # collected: any size
+        for name in self._buffers:  # what a method itself has collected may be of any size
             if prefix + name in state:
                 self._buffers[name] = torch.empty_like(state[prefix + name])
         super()._load_from_state_dict(state, prefix, *rest)
@@ -239,8 +239,8 @@ def load_weights(method: Method, run_dir: str | Path) -> int:
         ) from None
     own = {k: tuple(v.shape) for k, v in method.state_dict().items()}
     theirs = {k: tuple(v.shape) for k, v in weights.items()}
-    if method.needs == "nothing":  # what was collected may be of any size
-        own |= {k: theirs[k] for k, _ in method.named_buffers() if k in theirs}
+    collected = dict(method.named_buffers(recurse=False))  # may be of any size
+    own |= {k: shape for k, shape in theirs.items() if k in collected}
     if own != theirs:
         name = next(k for k in sorted(own.keys() | theirs.keys()) if own.get(k) != theirs.get(k))
         raise BadInput(

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -26,7 +27,13 @@ def small(monkeypatch):
     monkeypatch.setattr(studies, "LOSSES", ("l1", "pool_hinge", "twin_hinge"))
 
 
-STUDIES = [("channels", 4), ("losses_by_shift", 3), ("views", 7), ("meta_rivals", 8)]
+STUDIES = [
+    ("channels", 4),
+    ("losses_by_shift", 3),
+    ("views", 7),
+    ("meta_rivals", 8),
+    ("meta_levers", 11),
+]
 
 
 @pytest.mark.parametrize("name, methods", STUDIES)
@@ -54,7 +61,10 @@ def test_water_and_fat_of_the_study_add_up(tmp_path: Path):
 
 def test_moved_training_cts_are_scored_on_the_true_one(tmp_path: Path):
     studies.record("losses_by_shift", TINY, tmp_path / "runs", tmp_path / "results")
-    data = {mm: tmp_path / "runs" / "losses_by_shift" / f"{mm}mm" / "data" / "pelvis_0000" for mm in (0, 8)}
+    data = {
+        mm: tmp_path / "runs" / "losses_by_shift" / f"{mm}mm" / "data" / "pelvis_0000"
+        for mm in (0, 8)
+    }
     assert (data[0] / "ct.nii.gz").read_bytes() != (data[8] / "ct.nii.gz").read_bytes()
     assert (data[0] / "ct_true.nii.gz").read_bytes() == (data[8] / "ct_true.nii.gz").read_bytes()
 
@@ -71,3 +81,32 @@ def test_patients_who_never_met(monkeypatch, tmp_path: Path):
     table = pd.read_csv(folder / "cases.csv")
     assert len(table) == 4 and set(table.gradient) == {0.0, 0.3}
     assert table.case.nunique() == 2 and table.mutual_information.between(0, 5).all()
+
+
+def test_maps_are_judged_and_some_are_kept(tmp_path: Path):
+    four = replace(TINY, cases=(5, 1, 1), samples=160)  # two slices of three cases that do not fit
+    folder = studies.record("meta_maps", four, tmp_path / "runs", tmp_path / "results")
+    table = pd.read_csv(folder / "cases.csv")
+    assert table.auroc.between(0, 1).all() and {1, 4} == set(table.moments)
+    assert len(table) == (4 + 1) * 4 * 5 + 1 and (table.source == "residual").sum() == 1
+    kept = np.load(folder / "maps.npz")
+    methods, moments, slices = kept["weights"].shape[:3]
+    assert methods == 2 and moments == len(kept["steps"]) and slices == 6 == len(kept["case"])
+    assert len(set(kept["case"])) == 3 and kept["weights"].max() > 200
+    assert (
+        kept["moved"].max() > 0
+        and kept["wrong"].any()
+        and (folder / "maps.npz").stat().st_size < 200_000
+    )
+
+
+def test_the_contest_scores_bone_and_keeps_what_was_seen(monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("MR2CT_HOME", str(tmp_path))  # no weights of LPIPS, no porcine pair
+    monkeypatch.setattr(studies, "CONTEST", ("unet", "meta_pgan"))
+    folder = studies.record("meta_contest", TINY, tmp_path / "runs", tmp_path / "results")
+    table = pd.read_csv(folder / "cases.csv")
+    assert len(table) == 4 and table.dice_bone.between(0, 1).all() and table.lpips.isna().all()
+    kept = np.load(folder / "volumes.npz")
+    assert kept["names"].tolist() == ["true CT", "unet", "meta_pgan"]
+    assert kept["slices"].shape == (3, 48, 48) and kept["bone"].shape == (3, 8, 48, 48)
+    assert kept["bone"][0].max() == 20 and kept["mr"].std() > 10

@@ -4,13 +4,17 @@
     losses_by_shift  ten losses at 0, 2, 4 and 8 mm misalignment  (chapter 21)
     views            three views alone and fused                    (chapter 23)
     pelvis_unpaired  CycleGAN on real patients who never met        (chapter 32)
-    meta_rivals      weights for pixels against simpler ways        (chapter 35)
+    meta_rivals      weights for pixels against simpler ways        (chapter 36)
+    meta_levers      one change at a time of the raw weights       (chapter 36)
+    meta_maps        where maps of trust are right; maps to see    (chapter 36)
+    meta_contest     the paper's four networks, by bone as well    (chapter 36)
 
-Work lies in runs/NAME and goes on where it was interrupted; small text is copied to results/NAME at the end.
+Work lies in runs/NAME and goes on where it was interrupted; what is small is copied to results/NAME at the end.
 """
 
 import argparse
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -20,16 +24,28 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 
 from mr2ct.benchmark import bench
 from mr2ct.cyclegan import CycleGAN, cyclegan_for
 from mr2ct.datasets import home, list_cases, write_cases
-from mr2ct.ladder import make_phantoms, train
-from mr2ct.metrics import score
+from mr2ct.features import load_lpips
+from mr2ct.ladder import find_entry, load_run, make_phantoms, train
+from mr2ct.meta_reweighting import MetaUNet, agreement, clean_gradient, normalise, split_clean
+from mr2ct.metrics import SYNTHRAD2023, score
 from mr2ct.phantom import make_case
 from mr2ct.prepare import mutual_information
-from mr2ct.training import PROFILES, Profile, environment, fit, synthesize, write_text
-from mr2ct.volumes import Case, read_case, to_array, to_image, write_case
+from mr2ct.training import (
+    PROFILES,
+    Method,
+    Profile,
+    environment,
+    fit,
+    synthesize,
+    write_text,
+)
+from mr2ct.trust import LEVERS, map_quality, read_probe
+from mr2ct.volumes import BadInput, Case, read_case, spacing_mm, to_array, to_image, write_case
 from mr2ct.water_fat import fat_by_phase, scan_dixon, separate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,6 +56,7 @@ LOSSES = tuple(f"{pool}{name}" for pool in ("", "pool_") for name in ("l2", "l1"
 LOSSES += ("twin_l1", "twin_hinge")
 RIVALS = ("rival_plain", "rival_plus", "rival_clean", "rival_trimmed", "rival_oracle")
 RIVALS += ("meta_raw", "meta_even", "meta")
+CONTEST = ("pgan", "reg_pgan", "ctx_pgan", "meta_pgan")
 FUSIONS = ("axial", "coronal", "sagittal", "mean", "median", "learned_1", "learned_3")
 
 
@@ -142,28 +159,257 @@ def pelvis_unpaired(profile: Profile, work: Path) -> pd.DataFrame:
     return pd.concat(tables)
 
 
-def meta_rivals(profile: Profile, work: Path) -> pd.DataFrame:
-    """Learned weights and what they must beat, on training pairs of which three in four do not fit; two budgets.
-
-    Slices and network are smaller than the profile's, so that more steps fit: L1 learns bone late.
-    """
+def misaligned_phantoms(folder: Path, profile: Profile) -> pd.DataFrame:
+    """Phantoms of which three in four training pairs do not fit: 4 mm rigid and 4 mm of bending. Returns their table."""
 
     def make(seed: int, split: str) -> Case:
         off = 0.0 if split != "train" or seed % 4 == 0 else 4.0
         return make_case(seed, profile.shape, rigid_mm=off, deform_mm=off)
 
-    write_phantoms(work / "data", profile, make)
-    small = replace(profile, crop=3 * profile.crop // 4, width=3 * profile.width // 4)
+    write_phantoms(folder, profile, make)
+    return list_cases(folder)
+
+
+def shrink(profile: Profile) -> Profile:
+    """Smaller slices and network, so that more steps fit: L1 learns bone late."""
+    return replace(profile, crop=3 * profile.crop // 4, width=3 * profile.width // 4)
+
+
+def meta_rivals(profile: Profile, work: Path) -> pd.DataFrame:
+    """Learned weights and what they must beat, on misaligned training pairs; two budgets."""
+    misaligned_phantoms(work / "data", profile)
     tables = []
     for times in (1, 2):
         samples = times * profile.samples
-        budget = replace(small, name=f"{profile.name}, {samples} samples", samples=samples)
+        budget = replace(
+            shrink(profile), name=f"{profile.name}, {samples} samples", samples=samples
+        )
         bench(budget, work / f"times{times}", work / "data", RIVALS, SEEDS)
         tables.append(pd.read_csv(work / f"times{times}" / "cases.csv").assign(samples=samples))
     return pd.concat(tables)
 
 
-STUDIES = {f.__name__: f for f in (channels, losses_by_shift, views, pelvis_unpaired, meta_rivals)}
+def meta_levers(profile: Profile, work: Path) -> pd.DataFrame:
+    """The raw weights and each lever, in the world of `meta_rivals` at its smaller budget."""
+    misaligned_phantoms(work / "data", profile)
+    methods = ("meta_raw", *(f"lever_{name}" for name in LEVERS))
+    bench(shrink(profile), work / "bench", work / "data", methods, SEEDS)
+    return pd.read_csv(work / "bench" / "cases.csv")
+
+
+def pooled(u: torch.Tensor, side: int) -> torch.Tensor:
+    return F.avg_pool2d(u, side, 1, side // 2, count_include_pad=False)
+
+
+TREATMENTS = {
+    "raw": lambda u: u,
+    "smooth_5": lambda u: pooled(u, 5),
+    "smooth_9": lambda u: pooled(u, 9),
+    "sign": torch.sign,
+    "sign_smooth_5": lambda u: pooled(u.sign(), 5),
+}
+
+
+class MapWatch:
+    """Judges maps of trust while a network learns: by how many trusted slices, smoothed, as signs, over time.
+
+    Args:
+        seen: slices to judge, from `read_probe`.
+        trusted: all trusted slices, from `read_probe`.
+        seed: of the choice among them.
+        every: steps between maps; a multiple of 10.
+    """
+
+    def __init__(self, seen: dict, trusted: dict, seed: int, every: int) -> None:
+        self.seen, self.trusted, self.every = seen, trusted, every
+        self.draw = torch.Generator().manual_seed(seed)
+        self.rows: list[dict] = []
+        self.running: dict[str, torch.Tensor] = {}
+        self.sums: dict[tuple[str, str], torch.Tensor] = {}
+        self.moments = 0
+
+    def __call__(self, step: int, method: Method) -> None:
+        net, few = method.net.module, self.gradient(method, 4)
+        old = self.running or few
+        self.running = {n: 0.9 * old[n] + 0.1 * g for n, g in few.items()}
+        if step % self.every:
+            return
+        self.moments += 1
+        sources = {
+            "4 trusted": few,
+            "running mean": self.running,
+            "16 trusted": self.gradient(method, 16),
+            "all trusted": self.gradient(method, None),
+        }
+        for source, gradient in sources.items():
+            with torch.no_grad():
+                u = agreement(net, self.seen["mr"], self.seen["ct"], gradient)[0]
+            u /= u.abs().mean()
+            for name, treat in TREATMENTS.items():
+                self.keep(step, source, name, treat(u))
+                self.sums[source, name] = self.sums.get((source, name), 0) + treat(u)
+
+    def gradient(self, method: Method, count: int | None) -> dict[str, torch.Tensor]:
+        """That of some of the trusted slices, drawn anew, or of all."""
+        order = torch.randperm(len(self.trusted["mr"]), generator=self.draw)[:count]
+        return clean_gradient(
+            method.net.module, self.trusted["mr"][order], self.trusted["ct"][order]
+        )
+
+    def keep(
+        self, step: int, source: str, treatment: str, u: torch.Tensor, moments: int = 1
+    ) -> None:
+        place = {"step": step, "source": source, "treatment": treatment, "moments": moments}
+        self.rows.append(place | map_quality(u, self.seen))
+
+    def finish(self, step: int, method: Method) -> pd.DataFrame:
+        """The table, with the means over all moments and the residual of the trained network."""
+        for (source, name), total in self.sums.items():
+            self.keep(step, source, name, total, self.moments)
+        with torch.no_grad():
+            residual = (method.translate(self.seen["mr"]) - self.seen["ct"]).abs()
+        self.keep(step, "residual", "raw", residual.max() - residual)
+        return pd.DataFrame(self.rows)
+
+
+def meta_maps(profile: Profile, work: Path) -> pd.DataFrame:
+    """AUROC of maps beside a plain training, and the weights of two reweighted ones at some moments, to be looked at."""
+    table, small = misaligned_phantoms(work / "data", profile), shrink(profile)
+    learned, clean = split_clean(table)
+    off = learned[[int(name[-4:]) % 4 > 0 for name in learned["id"]]]
+    seen, trusted, every = read_probe(off), read_probe(clean, 24), max(10, small.steps // 320 * 10)
+    tables = []
+    for seed in SEEDS:
+        kept = work / f"seed{seed}.csv"
+        if not kept.exists():
+            torch.manual_seed(seed)
+            method = find_entry("rival_plain").build(2, small)
+            batches = method.batches(table, small, seed, work / "cache")
+            watch, run = MapWatch(seen, trusted, seed, every), work / f"run{seed}"
+            fit(method, batches, small.steps, run, resume=False, watch=watch)
+            rows = watch.finish(small.steps, method)
+            write_text(kept, rows.assign(seed=seed).to_csv(index=False))
+        tables.append(pd.read_csv(kept))
+    record_weights(table, off, small, work)
+    return pd.concat(tables)
+
+
+def record_weights(table: pd.DataFrame, off: pd.DataFrame, profile: Profile, work: Path) -> None:
+    """Weights of raw and useful reweighting on two slices of three cases at eight moments: `keep/maps.npz`, small."""
+    file, seen, films = work / "keep" / "maps.npz", read_probe(off[:3], 2), {}
+    if file.exists():
+        return
+    steps = profile.samples // (2 * profile.batch_size)
+    moments = sorted({max(10, round(steps * k / 80) * 10) for k in range(1, 9)})
+    trusted = read_probe(split_clean(table)[1], 24)
+
+    def look(step: int, method: MetaUNet, film: list[torch.Tensor]) -> None:
+        if step in moments:
+            net = method.net.module
+            gradient = clean_gradient(net, trusted["mr"], trusted["ct"])
+            with torch.no_grad():
+                u = agreement(net, seen["mr"], seen["ct"], gradient)[0]
+            film.append(normalise(method.shape(u), method.floor)[:, 0])
+
+    for name in ("meta_raw", "meta"):
+        torch.manual_seed(0)
+        method, films[name] = find_entry(name).build(2, profile), []
+        batches, watch = (
+            method.batches(table, profile, 0, work / "cache"),
+            partial(look, film=films[name]),
+        )
+        fit(method, batches, steps, work / name, resume=False, watch=watch)
+    halved = lambda x: F.avg_pool2d(x[:, None].float(), 2)[
+        :, 0
+    ]  # a quarter of the pixels, to be small
+    top = lambda w: (w / w.quantile(0.98).clamp(min=1e-12)).clamp(0, 1)
+    levels = lambda w: (halved(top(w)) * 15).round().mul(17).byte().numpy()  # 16 of them
+    grey = ((seen["ct"][:, 0] + 0.7) / 0.7).clamp(0, 1)
+    file.parent.mkdir(exist_ok=True)
+    np.savez_compressed(
+        file,
+        steps=np.array(moments),
+        names=np.array(list(films)),
+        weights=np.stack([[levels(w) for w in film] for film in films.values()]),
+        ct=(255 * grey).byte().numpy(),
+        moved=halved(10 * seen["moved"][:, 0]).clamp(max=255).byte().numpy(),
+        wrong=seen["wrong"][:, 0].numpy(),
+        body=seen["body"][:, 0].numpy(),
+        case=np.array([name for name, _ in seen["key"]]),
+        slice=np.array([z for _, z in seen["key"]]),
+    )
+
+
+def meta_contest(profile: Profile, work: Path) -> pd.DataFrame:
+    """The networks that Kim et al. compare: on misaligned phantoms, and on the porcine pair where it is there.
+
+    LPIPS where its weights are (`home()/weights`), else empty. One phantom is kept as every network saw it.
+    """
+    misaligned_phantoms(work / "data", profile)
+    parts = {"misaligned phantoms, true CT": (profile, work / "data")}
+    porcine = home() / "mri_dir_porcine" / "registered"
+    if porcine.is_dir():
+        quarter = replace(profile, name=f"{profile.name}, a quarter", samples=profile.samples // 4)
+        parts["porcine pair, its CT"] = (quarter, porcine)
+    try:
+        perceptual = load_lpips("squeeze", download=False)
+    except BadInput:
+        perceptual = None
+    preset, tables = replace(SYNTHRAD2023, scores=(*SYNTHRAD2023.scores, "bone", "lpips")), []
+    for number, (data, (budget, folder)) in enumerate(parts.items()):
+        out = work / f"bench{number}"
+        bench(budget, out, folder, CONTEST, SEEDS)
+        cases = list_cases(folder)
+        test = cases[cases.split == "test"]
+        for name, seed in product(CONTEST, SEEDS):
+            method, _ = load_run(out / "runs" / f"{name}-seed{seed}")
+            for row in test.itertuples():
+                case, use = read_case(row.folder, extras=("ct_true",)), slice(row.start, row.stop)
+                sct = to_array(synthesize(method, case))
+                truth, body = to_array(case.truth)[use], case.body()[use]
+                values = score(
+                    sct[use],
+                    truth,
+                    body,
+                    preset,
+                    spacing_mm=spacing_mm(case.ct),
+                    perceptual=perceptual,
+                )
+                tables.append({"data": data, "method": name, "seed": seed, "case": row.id} | values)
+    keep_volumes(work)
+    return pd.DataFrame(tables)
+
+
+def keep_volumes(work: Path) -> None:
+    """The first test phantom and what each network of seed 0 makes of it: `keep/volumes.npz`, small.
+
+    The slice with most bone in steps of 16 HU from -1024; the whole volume in steps of 10 HU, but only from 100 to 300,
+    for surfaces at 200.
+    """
+    cases = list_cases(work / "data")
+    case = read_case(cases[cases.split == "test"]["folder"].iloc[0], extras=("ct_true",))
+    volumes = {"true CT": to_array(case.truth)}
+    for name in CONTEST:
+        method, _ = load_run(work / "bench0" / "runs" / f"{name}-seed0")
+        volumes[name] = to_array(synthesize(method, case))
+    z = int((volumes["true CT"] > 200).sum((1, 2)).argmax())
+    steps = lambda v, low, size, top: ((v - low) / size).round().clip(0, top).astype(np.uint8)
+    (work / "keep").mkdir(exist_ok=True)
+    np.savez_compressed(
+        work / "keep" / "volumes.npz",
+        names=np.array(list(volumes)),
+        mr=(127.5 * (1 + case.unit_mr()[0, z])).astype(np.uint8),
+        slices=np.stack([steps(v[z], -1024, 16, 255) for v in volumes.values()]),
+        bone=np.stack([steps(v, 100, 10, 20) for v in volumes.values()]),
+        spacing_mm=np.array(spacing_mm(case.ct)),
+    )
+
+
+STUDIES = {
+    f.__name__: f
+    for f in (channels, losses_by_shift, views, pelvis_unpaired)
+    + (meta_rivals, meta_levers, meta_maps, meta_contest)
+}
 
 
 def record(name: str, profile: Profile, work: Path, results: Path) -> Path:
@@ -172,6 +418,8 @@ def record(name: str, profile: Profile, work: Path, results: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / "cases.csv", index=False, float_format="%.6g", lineterminator="\n")
     config = {"study": name, "profile": asdict(profile), "seeds": SEEDS}
+    for file in (work / name / "keep").glob("*"):
+        shutil.copy(file, folder)
     for file, text in (("config.json", config), ("environment.json", environment())):
         write_text(folder / file, json.dumps(text, indent=2) + "\n")
     return folder

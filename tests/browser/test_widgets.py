@@ -40,7 +40,7 @@ EXPLORERS = [  # chapter, call, sliders, menus
     ("32_cyclegan.ipynb", "cycle_explorer", ("slice",), ("trained", "way")),
     ("33_contextual.ipynb", "match_explorer", ("shift, mm",), ("prediction", "bandwidth")),
     ("34_reggan.ipynb", "flow_explorer", ("slice", "of the flow"), ("patient",)),
-    ("35_meta_reweighting.ipynb", "trust_explorer", ("slice", "moment", "colour"), ()),
+    ("36_trust.ipynb", "trust_explorer", ("case", "slice", "moment", "colour"), ("method",)),
 ]
 
 

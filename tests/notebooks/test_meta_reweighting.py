@@ -51,7 +51,6 @@ from mr2ct.meta_reweighting import (
     CleanBatches,
     MetaPGAN,
     MetaUNet,
-    Rival,
     agreement,
     meta_for,
     normalise,
@@ -185,6 +184,8 @@ def test_bad_input_is_named():
     for message, arguments in cases.items():
         with pytest.raises(BadInput, match=message):
             spatial_weights(net, *arguments)
+    with pytest.raises(BadInput, match="smooth, floor, clean: expected .*, got 4, 0.0, 0.0"):
+        MetaUNet(1, 4, smooth=4)
 
 
 def test_running_statistics_are_refused_by_name():
@@ -330,29 +331,6 @@ def test_planted_misalignment_is_found():
         adam.step()
     right, flipped = (totals[:, 0] / totals[:, 1]).tolist()
     assert right > 1.1 and flipped < 1
-
-
-def test_rivals_see_what_they_say_and_drop_what_they_must():
-    with tempfile.TemporaryDirectory() as folder:
-        table = _patients(Path(folder))
-        for pairs, count in (("train", 3), ("clean", 1), ("all", 4)):
-            source = Rival(1, 4, 4, pairs).batches(table, SMOKE, 0)
-            assert source.store.cases.id.nunique() == count
-        for rule in ("even", "residual", "truth"):
-            method = Rival(1, 4, 4, "all", rule)
-            fit(
-                method,
-                method.batches(table, SMOKE, 0),
-                4,
-                Path(folder) / "run" / rule,
-                progress=False,
-            )
-            kept = pd.read_csv(Path(folder) / "run" / rule / "log.csv").kept.iloc[-1]
-            assert kept == 1 if rule == "even" else 0.5 < kept < 1
-    with pytest.raises(BadInput, match="pairs, rule: expected .*, got 'some' and 'even'"):
-        Rival(1, 4, 4, "some")
-    with pytest.raises(BadInput, match="smooth, floor, clean: expected .*, got 4, 0.0, 0.0"):
-        MetaUNet(1, 4, smooth=4)
 
 
 SCRIPT = """
