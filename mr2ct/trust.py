@@ -46,6 +46,9 @@ def read_probe(table: pd.DataFrame, per_case: int = 3, off_hu: float = 100.0) ->
     parts: dict[str, list] = {n: [] for n in ("mr", "ct", "true", "body", "moved", "key")}
     for row in table.itertuples():
         case = read_case(row.folder, extras=("ct_true", "displacement_mm"))
+        if not {"ct_true", "displacement_mm"} <= set(case.extras):
+            got = ", ".join(case.extras) or "none"
+            raise BadInput(f"{row.folder}: expected ct_true and displacement_mm, got {got}")
         use = np.linspace(row.start, row.stop - 1, per_case + 2).round().astype(int)[1:-1]
         moved = np.linalg.norm(to_array(case.extras["displacement_mm"])[use], axis=-1)
         volumes = {"ct": to_array(case.ct), "true": to_array(case.truth)}

@@ -38,6 +38,9 @@ def test_a_probe_knows_what_is_wrong(tmp_path):
     assert seen["moved"][fits].max() == 0 and 6 < seen["moved"][off].mean() < 24
     assert (seen["edges"] <= seen["body"]).all() and 0 < seen["edges"].sum() < seen["body"].sum()
     assert not seen["wrong"][off][(seen["ct"] == seen["true"])[off]].any()
+    (tmp_path / "pelvis_0000" / "displacement_mm.nii.gz").unlink()
+    with pytest.raises(BadInput, match="pelvis_0000.*expected ct_true and displacement_mm"):
+        read_probe(list_cases(tmp_path), 3)
 
 
 def test_quality_of_known_maps(tmp_path):
