@@ -291,7 +291,7 @@ class Rival(RegressionUNet):
     def _weight(self, residual: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         """1 for the pixels to learn from, 0 for the others."""
         if self.rule == "truth":
-            return ((batch["ct"] - batch["ct_true"]).abs() <= 100 * 2 / (HU_MAX - HU_MIN)).float()
+            return ((batch["ct"] - batch["ct_true"]).abs() <= 100 / UNIT_HU).float()
         if self.rule == "residual" and self.schedule.last_epoch >= self.steps // 4:
             body = residual[batch["mask"] > 0]
             return (residual <= torch.quantile(body, 1 - self.share)).float()
