@@ -129,8 +129,12 @@ def _variants() -> Iterator[Entry]:
         ("oracle", {"pairs": "all", "rule": "truth"}, "without what the truth says is wrong"),
     ):
         yield Entry(f"rival_{name}", "36_trust", _sized(Rival, **options), says)
-    even = partial(meta_for, floor=1.0, clean=1.0)
-    yield Entry("meta_even", "36_trust", even, "trusted pairs beside each batch, no weights")
+    for name, options, says in (
+        ("meta_even", {"floor": 1.0}, "meta, but all pixels weigh alike"),
+        ("meta_no_lead", {"lead": 0.0}, "meta, but weights from the first step"),
+        ("meta_even_no_lead", {"floor": 1.0, "lead": 0.0}, "trusted pairs beside each batch"),
+    ):
+        yield Entry(name, "36_trust", partial(meta_for, **USEFUL | options), says)
     for name, options in LEVERS.items():
         says = f"meta_raw with {', '.join(f'{n} {v}' for n, v in options.items())}"
         yield Entry(f"lever_{name}", "36_trust", partial(lever_for, **options), says)

@@ -260,12 +260,13 @@ class CleanBatches:
 
     Args:
         train, clean: batch k is taken from both.
+        lead: of the first batches only the trusted half is there.
 
     Raises:
         BadInput: a trusted slice that is trained on, or closer than `GAP` to one of the same case.
     """
 
-    def __init__(self, train: Batches, clean: Batches) -> None:
+    def __init__(self, train: Batches, clean: Batches, lead: int = 0) -> None:
         trusted = [clean.store.key(i) for i in range(len(clean.store))]
         learned: dict[str, list[int]] = {}
         for name, z in (train.store.key(i) for i in range(len(train.store))):
@@ -273,12 +274,13 @@ class CleanBatches:
         for name, z in trusted:
             if any(abs(z - other) < GAP for other in learned.get(name, ())):
                 raise BadInput(f"clean: expected cases that are not trained on, got {name} in both")
-        self.train, self.clean, self.seed = train, clean, train.seed
+        self.train, self.clean, self.lead, self.seed = train, clean, lead, train.seed
 
     def get(self, k: int, rank: int = 0, world: int = 1) -> dict[str, Any]:
         """Batch k, or the share of a process; see `Batches.get`."""
         clean = self.clean.get(k, rank, world)
-        return self.train.get(k, rank, world) | {f"{n}_clean": clean[n] for n in ("mr", "ct")}
+        learned = self.train.get(k, rank, world) if k >= self.lead else {}
+        return learned | {f"{n}_clean": clean[n] for n in ("mr", "ct")}
 
 # %% ../nbs/35_meta_reweighting.ipynb #f3f16ce9
 class Reweighted(Method):
@@ -310,6 +312,7 @@ class Reweighted(Method):
             raise BadInput(f"smooth, floor, clean: expected odd, 0 to 1, 0 or more, got {got}")
         super().__init__(channels, steps, **options)
         self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
+        self.lead = 0
 
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
@@ -317,7 +320,7 @@ class Reweighted(Method):
         """Crops of axial slices, with trusted ones of other cases; see `split_clean`."""
         table, clean = split_clean(table)
         beside = Batches(self.store(clean, cache), self.trusted, profile.crop, seed + 10_000)
-        return CleanBatches(super().batches(table, profile, seed, cache), beside)
+        return CleanBatches(super().batches(table, profile, seed, cache), beside, self.lead)
 
     def shape(self, u: Tensor) -> Tensor:
         """What is done to a map (N, 1, H, W) before its negative part is cut off."""
@@ -355,14 +358,26 @@ class MetaUNet(Reweighted, RegressionUNet):
     Args:
         channels: MR channels.
         steps: updates, and length of the schedule.
-        trusted, smooth, floor, clean: see `Reweighted`; the defaults are Kim et al.'s raw form.
-        options: width, depth, norm and rate of `RegressionUNet`.
+        lead: updates at the beginning in which the trusted pairs alone teach; 0 in the literature.
+        options: of `Reweighted`, whose defaults are Kim et al.'s raw form, and of `RegressionUNet`.
+
+    Raises:
+        BadInput: a lead that is not shorter than the training.
 
     Source:
         Kim et al. for the weights. Chapter 35.
     """
 
+    def __init__(self, channels: int, steps: int, lead: int = 0, **options: Any) -> None:
+        if not 0 <= lead < max(steps, 1):
+            raise BadInput(f"lead: expected 0 to fewer than {steps} updates, got {lead}")
+        super().__init__(channels, steps, **options)
+        self.lead = lead
+
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        if "mr" not in batch:
+            found = super().training_step({n: batch[f"{n}_clean"] for n in ("mr", "ct")})
+            return found | {"plain": found["loss"], "kept": torch.zeros_like(found["loss"])}
         weight, own = self.weigh(self.net.module, batch)
         pixels = (self.net(batch["mr"]) - batch["ct"]).abs()
         loss = (weight * pixels).sum()
@@ -400,12 +415,17 @@ class MetaPGAN(Reweighted, ContextualPGAN):
         return found
 
 
-USEFUL = {"smooth": 5, "floor": 0.7, "clean": 1.0}
-"""Options of `meta_for`: u smoothed, most of the weight spread evenly, the trusted pairs' own gradient added."""
+USEFUL = {"lead": 0.75, "smooth": 5, "floor": 0.7, "clean": 1.0}
+"""Options of `meta_for`: trusted pairs alone at first; then u smoothed, most of the weight spread evenly, the trusted
+pairs' own gradient added."""
 
 
 def meta_for(
-    channels: int, profile: Profile, kind: type[Reweighted] = MetaUNet, **options: Any
+    channels: int,
+    profile: Profile,
+    kind: type[Reweighted] = MetaUNet,
+    lead: float = 0.0,
+    **options: Any,
 ) -> Reweighted:
     """A reweighted method at the size of a profile. Trusted slices count in the budget: fewer steps for the same samples.
 
@@ -415,11 +435,20 @@ def meta_for(
         channels: MR channels.
         profile: its samples, batch size and width are used.
         kind: `MetaUNet` or `MetaPGAN`.
+        lead: share of the samples, 0 to less than 1, with which trusted pairs alone teach at first; `MetaUNet` only.
         options: arguments of `kind` to set otherwise.
+
+    Raises:
+        BadInput: a lead out of range.
     """
+    if not 0 <= lead < 1:
+        raise BadInput(f"lead: expected a share of the samples, 0 to less than 1, got {lead}")
     trusted = options.pop("trusted", 32 if profile.width >= 64 else profile.batch_size)
-    steps = profile.samples // (profile.batch_size + trusted)
-    options = {"steps": steps, "trusted": trusted} | options
+    alone = round(lead * profile.samples)
+    together = max(1, (profile.samples - alone) // (profile.batch_size + trusted))
+    options = {"steps": alone // trusted + together, "trusted": trusted} | options
+    if lead:
+        options = {"lead": alone // trusted} | options
     if issubclass(kind, MetaPGAN):
         return contextual_pgan_for(channels, profile, kind, **options)
     return kind(channels, **{"width": profile.width} | options)

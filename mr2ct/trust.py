@@ -150,7 +150,7 @@ class Remembering(MetaUNet):
         return source
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        self._where, self._mask = batch["where"], batch["mask"]
+        self._where, self._mask = batch.get("where"), batch.get("mask")  # none in a lead
         return super().training_step(batch)
 
     def recall(self, u: Tensor, learn: bool) -> Tensor:
@@ -223,6 +223,7 @@ LEVERS: dict[str, dict[str, Any]] = {
     "frozen": {"memory": 0.8, "freeze": 0.5},
     "floor": {"floor": 0.7},
     "own_gradient": {"clean": 1.0},
+    "lead": {"lead": 0.75},
     "warmup_smooth": {"warmup": 0.5, "smooth": 9},
 }
 """Options of `Levered`: each is one change of the raw form, the last joins two."""

@@ -31,8 +31,8 @@ STUDIES = [
     ("channels", 4),
     ("losses_by_shift", 3),
     ("views", 7),
-    ("meta_rivals", 8),
-    ("meta_levers", 11),
+    ("meta_rivals", 10),
+    ("meta_levers", 12),
 ]
 
 
@@ -87,11 +87,14 @@ def test_maps_are_judged_and_some_are_kept(tmp_path: Path):
     four = replace(TINY, cases=(5, 1, 1), samples=160)  # two slices of three cases that do not fit
     folder = studies.record("meta_maps", four, tmp_path / "runs", tmp_path / "results")
     table = pd.read_csv(folder / "cases.csv")
-    assert table.auroc.between(0, 1).all() and {1, 4} == set(table.moments)
-    assert len(table) == (4 + 1) * 4 * 5 + 1 and (table.source == "residual").sum() == 1
+    assert table.auroc.between(0, 1).all() and set(table.path) == {"rival_plain", "meta"}
+    assert set(table.over) == {"one moment", "all", "second half"}
+    assert (table.source == "residual").sum() == 2 and table.source.nunique() == 5
+    once = ["path", "seed", "step", "source", "treatment", "over"]
+    assert not table.duplicated(once).any()
     kept = np.load(folder / "maps.npz")
     methods, moments, slices = kept["weights"].shape[:3]
-    assert methods == 2 and moments == len(kept["steps"]) and slices == 6 == len(kept["case"])
+    assert methods == 2 and kept["steps"].shape == (2, moments) and slices == 6 == len(kept["case"])
     assert len(set(kept["case"])) == 3 and kept["weights"].max() > 200
     assert (
         kept["moved"].max() > 0

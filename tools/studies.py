@@ -15,7 +15,6 @@ Work lies in runs/NAME and goes on where it was interrupted; what is small is co
 import argparse
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import product
@@ -24,29 +23,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
+from study_maps import judge_maps
+from study_worlds import four_channel_phantoms, misaligned_phantoms, shrink
 
 from mr2ct.benchmark import bench
 from mr2ct.cyclegan import CycleGAN, cyclegan_for
-from mr2ct.datasets import home, list_cases, write_cases
+from mr2ct.datasets import home, list_cases
 from mr2ct.features import load_lpips
 from mr2ct.ladder import find_entry, load_run, make_phantoms, train
-from mr2ct.meta_reweighting import MetaUNet, agreement, clean_gradient, normalise, split_clean
 from mr2ct.metrics import SYNTHRAD2023, score
-from mr2ct.phantom import make_case
 from mr2ct.prepare import mutual_information
 from mr2ct.training import (
     PROFILES,
-    Method,
     Profile,
     environment,
     fit,
     synthesize,
     write_text,
 )
-from mr2ct.trust import LEVERS, map_quality, read_probe
-from mr2ct.volumes import BadInput, Case, read_case, spacing_mm, to_array, to_image, write_case
-from mr2ct.water_fat import fat_by_phase, scan_dixon, separate
+from mr2ct.trust import LEVERS
+from mr2ct.volumes import BadInput, Case, read_case, spacing_mm, to_array
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (0, 1, 2)
@@ -55,7 +51,7 @@ CHANNELS = ("unet_ip", "unet_op", "unet_ip_op", "unet_four")
 LOSSES = tuple(f"{pool}{name}" for pool in ("", "pool_") for name in ("l2", "l1", "huber", "hinge"))
 LOSSES += ("twin_l1", "twin_hinge")
 RIVALS = ("rival_plain", "rival_plus", "rival_clean", "rival_trimmed", "rival_oracle")
-RIVALS += ("meta_raw", "meta_even", "meta")
+RIVALS += ("meta_raw", "meta_even_no_lead", "meta_no_lead", "meta_even", "meta")
 CONTEST = ("pgan", "reg_pgan", "ctx_pgan", "meta_pgan")
 FUSIONS = ("axial", "coronal", "sagittal", "mean", "median", "learned_1", "learned_3")
 
@@ -65,31 +61,6 @@ def channels(profile: Profile, work: Path) -> pd.DataFrame:
     four_channel_phantoms(work / "data", profile)
     bench(profile, work / "bench", work / "data", CHANNELS, SEEDS)
     return pd.read_csv(work / "bench" / "cases.csv")
-
-
-def write_phantoms(folder: Path, profile: Profile, make: Callable[[int, str], Case]) -> None:
-    """The phantoms of a study: make(seed, split) for each that is not there yet, and their `cases.csv`."""
-    parts = zip(("train", "val", "test"), profile.cases, strict=True)
-    splits = [split for split, count in parts for _ in range(count)]
-    ids = [f"pelvis_{seed:04d}" for seed in range(len(splits))]
-    for seed, (name, split) in enumerate(zip(ids, splits, strict=True)):
-        if not (folder / name).is_dir():
-            write_case(make(seed, split), folder)
-    write_cases(pd.DataFrame({"id": ids, "split": splits}), folder)
-
-
-def four_channel_phantoms(folder: Path, profile: Profile) -> None:
-    """Phantoms with water and fat as a scanner delivers them: separated with the phase of the second echo."""
-
-    def make(seed: int, _split: str) -> Case:
-        case, scan = make_case(seed, profile.shape), scan_dixon(seed, profile.shape)
-        wins = fat_by_phase(scan.ip, scan.op, scan.mask, scan.spacing_mm)
-        water, fat = separate(scan.ip, np.abs(scan.op), wins)
-        named = {"ip": scan.ip, "op": np.abs(scan.op), "water": water, "fat": fat}
-        mr = {n: to_image(a.clip(0).astype(np.float32), case.ct) for n, a in named.items()}
-        return replace(case, mr=mr)
-
-    write_phantoms(folder, profile, make)
 
 
 def losses_by_shift(profile: Profile, work: Path) -> pd.DataFrame:
@@ -159,22 +130,6 @@ def pelvis_unpaired(profile: Profile, work: Path) -> pd.DataFrame:
     return pd.concat(tables)
 
 
-def misaligned_phantoms(folder: Path, profile: Profile) -> pd.DataFrame:
-    """Phantoms of which three in four training pairs do not fit: 4 mm rigid and 4 mm of bending. Returns their table."""
-
-    def make(seed: int, split: str) -> Case:
-        off = 0.0 if split != "train" or seed % 4 == 0 else 4.0
-        return make_case(seed, profile.shape, rigid_mm=off, deform_mm=off)
-
-    write_phantoms(folder, profile, make)
-    return list_cases(folder)
-
-
-def shrink(profile: Profile) -> Profile:
-    """Smaller slices and network, so that more steps fit: L1 learns bone late."""
-    return replace(profile, crop=3 * profile.crop // 4, width=3 * profile.width // 4)
-
-
 def meta_rivals(profile: Profile, work: Path) -> pd.DataFrame:
     """Learned weights and what they must beat, on misaligned training pairs; two budgets."""
     misaligned_phantoms(work / "data", profile)
@@ -197,147 +152,9 @@ def meta_levers(profile: Profile, work: Path) -> pd.DataFrame:
     return pd.read_csv(work / "bench" / "cases.csv")
 
 
-def pooled(u: torch.Tensor, side: int) -> torch.Tensor:
-    return F.avg_pool2d(u, side, 1, side // 2, count_include_pad=False)
-
-
-TREATMENTS = {
-    "raw": lambda u: u,
-    "smooth_5": lambda u: pooled(u, 5),
-    "smooth_9": lambda u: pooled(u, 9),
-    "sign": torch.sign,
-    "sign_smooth_5": lambda u: pooled(u.sign(), 5),
-}
-
-
-class MapWatch:
-    """Judges maps of trust while a network learns: by how many trusted slices, smoothed, as signs, over time.
-
-    Args:
-        seen: slices to judge, from `read_probe`.
-        trusted: all trusted slices, from `read_probe`.
-        seed: of the choice among them.
-        every: steps between maps; a multiple of 10.
-    """
-
-    def __init__(self, seen: dict, trusted: dict, seed: int, every: int) -> None:
-        self.seen, self.trusted, self.every = seen, trusted, every
-        self.draw = torch.Generator().manual_seed(seed)
-        self.rows: list[dict] = []
-        self.running: dict[str, torch.Tensor] = {}
-        self.sums: dict[tuple[str, str], torch.Tensor] = {}
-        self.moments = 0
-
-    def __call__(self, step: int, method: Method) -> None:
-        net, few = method.net.module, self.gradient(method, 4)
-        old = self.running or few
-        self.running = {n: 0.9 * old[n] + 0.1 * g for n, g in few.items()}
-        if step % self.every:
-            return
-        self.moments += 1
-        sources = {
-            "4 trusted": few,
-            "running mean": self.running,
-            "16 trusted": self.gradient(method, 16),
-            "all trusted": self.gradient(method, None),
-        }
-        for source, gradient in sources.items():
-            with torch.no_grad():
-                u = agreement(net, self.seen["mr"], self.seen["ct"], gradient)[0]
-            u /= u.abs().mean()
-            for name, treat in TREATMENTS.items():
-                self.keep(step, source, name, treat(u))
-                self.sums[source, name] = self.sums.get((source, name), 0) + treat(u)
-
-    def gradient(self, method: Method, count: int | None) -> dict[str, torch.Tensor]:
-        """That of some of the trusted slices, drawn anew, or of all."""
-        order = torch.randperm(len(self.trusted["mr"]), generator=self.draw)[:count]
-        return clean_gradient(
-            method.net.module, self.trusted["mr"][order], self.trusted["ct"][order]
-        )
-
-    def keep(
-        self, step: int, source: str, treatment: str, u: torch.Tensor, moments: int = 1
-    ) -> None:
-        place = {"step": step, "source": source, "treatment": treatment, "moments": moments}
-        self.rows.append(place | map_quality(u, self.seen))
-
-    def finish(self, step: int, method: Method) -> pd.DataFrame:
-        """The table, with the means over all moments and the residual of the trained network."""
-        for (source, name), total in self.sums.items():
-            self.keep(step, source, name, total, self.moments)
-        with torch.no_grad():
-            residual = (method.translate(self.seen["mr"]) - self.seen["ct"]).abs()
-        self.keep(step, "residual", "raw", residual.max() - residual)
-        return pd.DataFrame(self.rows)
-
-
 def meta_maps(profile: Profile, work: Path) -> pd.DataFrame:
-    """AUROC of maps beside a plain training, and the weights of two reweighted ones at some moments, to be looked at."""
-    table, small = misaligned_phantoms(work / "data", profile), shrink(profile)
-    learned, clean = split_clean(table)
-    off = learned[[int(name[-4:]) % 4 > 0 for name in learned["id"]]]
-    seen, trusted, every = read_probe(off), read_probe(clean, 24), max(10, small.steps // 320 * 10)
-    tables = []
-    for seed in SEEDS:
-        kept = work / f"seed{seed}.csv"
-        if not kept.exists():
-            torch.manual_seed(seed)
-            method = find_entry("rival_plain").build(2, small)
-            batches = method.batches(table, small, seed, work / "cache")
-            watch, run = MapWatch(seen, trusted, seed, every), work / f"run{seed}"
-            fit(method, batches, small.steps, run, resume=False, watch=watch)
-            rows = watch.finish(small.steps, method)
-            write_text(kept, rows.assign(seed=seed).to_csv(index=False))
-        tables.append(pd.read_csv(kept))
-    record_weights(table, off, small, work)
-    return pd.concat(tables)
-
-
-def record_weights(table: pd.DataFrame, off: pd.DataFrame, profile: Profile, work: Path) -> None:
-    """Weights of raw and useful reweighting on two slices of three cases at eight moments: `keep/maps.npz`, small."""
-    file, seen, films = work / "keep" / "maps.npz", read_probe(off[:3], 2), {}
-    if file.exists():
-        return
-    steps = profile.samples // (2 * profile.batch_size)
-    moments = sorted({max(10, round(steps * k / 80) * 10) for k in range(1, 9)})
-    trusted = read_probe(split_clean(table)[1], 24)
-
-    def look(step: int, method: MetaUNet, film: list[torch.Tensor]) -> None:
-        if step in moments:
-            net = method.net.module
-            gradient = clean_gradient(net, trusted["mr"], trusted["ct"])
-            with torch.no_grad():
-                u = agreement(net, seen["mr"], seen["ct"], gradient)[0]
-            film.append(normalise(method.shape(u), method.floor)[:, 0])
-
-    for name in ("meta_raw", "meta"):
-        torch.manual_seed(0)
-        method, films[name] = find_entry(name).build(2, profile), []
-        batches, watch = (
-            method.batches(table, profile, 0, work / "cache"),
-            partial(look, film=films[name]),
-        )
-        fit(method, batches, steps, work / name, resume=False, watch=watch)
-    halved = lambda x: F.avg_pool2d(x[:, None].float(), 2)[
-        :, 0
-    ]  # a quarter of the pixels, to be small
-    top = lambda w: (w / w.quantile(0.98).clamp(min=1e-12)).clamp(0, 1)
-    levels = lambda w: (halved(top(w)) * 15).round().mul(17).byte().numpy()  # 16 of them
-    grey = ((seen["ct"][:, 0] + 0.7) / 0.7).clamp(0, 1)
-    file.parent.mkdir(exist_ok=True)
-    np.savez_compressed(
-        file,
-        steps=np.array(moments),
-        names=np.array(list(films)),
-        weights=np.stack([[levels(w) for w in film] for film in films.values()]),
-        ct=(255 * grey).byte().numpy(),
-        moved=halved(10 * seen["moved"][:, 0]).clamp(max=255).byte().numpy(),
-        wrong=seen["wrong"][:, 0].numpy(),
-        body=seen["body"][:, 0].numpy(),
-        case=np.array([name for name, _ in seen["key"]]),
-        slice=np.array([z for _, z in seen["key"]]),
-    )
+    """Where maps of trust are right, and maps to see."""
+    return judge_maps(profile, work, SEEDS)
 
 
 def meta_contest(profile: Profile, work: Path) -> pd.DataFrame:

@@ -59,7 +59,7 @@ from mr2ct.meta_reweighting import (
 )
 from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES, fit, load_weights, start_fabric
-from mr2ct.unet import UNet
+from mr2ct.unet import RegressionUNet, UNet
 from mr2ct.volumes import BadInput, write_case
 
 TEST_NETS = {
@@ -237,6 +237,8 @@ def test_the_aligned_case_is_trusted_and_not_trained_on():
         ):
             CleanBatches(Batches(store, 2, 32, 0), Batches(some, 2, 32, 1))
         method = MetaUNet(1, 6, trusted=3, width=4, depth=2)
+        led = MetaUNet(1, 6, trusted=3, width=4, depth=2, lead=2).batches(table, SMOKE, 0)
+        assert [set(led.get(k)) >= {"mr", "ct"} for k in range(4)] == [False, False, True, True]
         batch = method.batches(table, SMOKE, 0).get(0)
         assert batch["mr"].shape == (4, 1, 32, 32) and batch["ct_clean"].shape == (3, 1, 32, 32)
 
@@ -255,15 +257,42 @@ def test_one_object_keeps_one_end_of_its_slices():
             split_clean(table.assign(start=0, stop=6))
 
 
+class Made:
+    "Batches of random images."
+
+    seed = 0
+
+    def get(self, k, rank=0, world=1):
+        names = ("mr", "ct", "mr_clean", "ct_clean")
+        return dict(zip(names, _four(4, 32, k, torch.float32), strict=True))
+
+
+def test_trusted_pairs_lead_alone():
+    made, methods = Made(), []
+    for kind, options in ((MetaUNet, {"trusted": 4, "lead": 2}), (RegressionUNet, {})):
+        torch.manual_seed(0)
+        methods.append(kind(1, 6, width=4, depth=2, **options))
+        methods[-1].configure(start_fabric())
+    led, alone = methods
+    for k in range(3):
+        batch = made.get(k)
+        trusted = {n: batch[n] for n in ("mr_clean", "ct_clean")}
+        values = led.training_step(trusted if k < 2 else batch)
+        alone.training_step({n: batch[f"{n}_clean"] for n in ("mr", "ct")})
+        same = all(map(torch.equal, led.net.parameters(), alone.net.parameters()))
+        assert same == (k < 2) == (values["kept"] == 0)
+    with pytest.raises(BadInput, match="lead: expected 0 to fewer than 6 updates, got 6"):
+        MetaUNet(1, 6, lead=6)
+    with pytest.raises(BadInput, match="lead: expected a share of the samples"):
+        meta_for(1, SMOKE, lead=1.0)
+    method = meta_for(1, SMOKE, lead=0.5)
+    together = method.steps - method.lead
+    drawn = method.lead * method.trusted + together * (method.trusted + SMOKE.batch_size)
+    assert method.lead > 0 and drawn == SMOKE.samples
+
+
 @pytest.mark.parametrize("kind", (MetaUNet, MetaPGAN))
 def test_killed_and_resumed_ends_with_the_same_weights(kind):
-    class Made:
-        seed = 0
-
-        def get(self, k, rank=0, world=1):
-            mr, ct, mr_clean, ct_clean = _four(4, 32, k, torch.float32)
-            return {"mr": mr, "ct": ct, "mr_clean": mr_clean, "ct_clean": ct_clean}
-
     ends = []
     for stops in ((4,), (2, 4)):
         with tempfile.TemporaryDirectory() as folder:
