@@ -41,7 +41,7 @@ from mr2ct.training import (
     start_fabric,
     write_text,
 )
-from .trust import LEVERS, Rival, lever_for
+from .trust import LEVERS, Rival, ToldUNet, lever_for
 from .unet import RegressionUNet
 from .vnet import vnet_for
 from .volumes import BadInput, Case, crop_slices, read_case, shape_of, write_case
@@ -135,6 +135,8 @@ def _variants() -> Iterator[Entry]:
         ("meta_even_no_lead", {"floor": 1.0, "lead": 0.0}, "trusted pairs beside each batch"),
     ):
         yield Entry(name, "36_trust", partial(meta_for, **USEFUL | options), says)
+    told = partial(meta_for, kind=ToldUNet, **USEFUL | {"floor": 0.0})
+    yield Entry("meta_truth", "36_trust", told, "meta, but the truth says which pixels weigh")
     for name, options in LEVERS.items():
         says = f"meta_raw with {', '.join(f'{n} {v}' for n, v in options.items())}"
         yield Entry(f"lever_{name}", "36_trust", partial(lever_for, **options), says)

@@ -312,7 +312,6 @@ class Reweighted(Method):
             raise BadInput(f"smooth, floor, clean: expected odd, 0 to 1, 0 or more, got {got}")
         super().__init__(channels, steps, **options)
         self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
-        self.lead = 0
 
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
@@ -320,7 +319,7 @@ class Reweighted(Method):
         """Crops of axial slices, with trusted ones of other cases; see `split_clean`."""
         table, clean = split_clean(table)
         beside = Batches(self.store(clean, cache), self.trusted, profile.crop, seed + 10_000)
-        return CleanBatches(super().batches(table, profile, seed, cache), beside, self.lead)
+        return CleanBatches(super().batches(table, profile, seed, cache), beside)
 
     def shape(self, u: Tensor) -> Tensor:
         """What is done to a map (N, 1, H, W) before its negative part is cut off."""
@@ -373,6 +372,13 @@ class MetaUNet(Reweighted, RegressionUNet):
             raise BadInput(f"lead: expected 0 to fewer than {steps} updates, got {lead}")
         super().__init__(channels, steps, **options)
         self.lead = lead
+
+    def batches(
+        self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
+    ) -> BatchSource:
+        source = super().batches(table, profile, seed, cache)
+        source.lead = self.lead
+        return source
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         if "mr" not in batch:

@@ -31,7 +31,7 @@ STUDIES = [
     ("channels", 4),
     ("losses_by_shift", 3),
     ("views", 7),
-    ("meta_rivals", 10),
+    ("meta_rivals", 11),
     ("meta_levers", 12),
 ]
 

@@ -51,7 +51,7 @@ CHANNELS = ("unet_ip", "unet_op", "unet_ip_op", "unet_four")
 LOSSES = tuple(f"{pool}{name}" for pool in ("", "pool_") for name in ("l2", "l1", "huber", "hinge"))
 LOSSES += ("twin_l1", "twin_hinge")
 RIVALS = ("rival_plain", "rival_plus", "rival_clean", "rival_trimmed", "rival_oracle")
-RIVALS += ("meta_raw", "meta_even_no_lead", "meta_no_lead", "meta_even", "meta")
+RIVALS += ("meta_raw", "meta_even_no_lead", "meta_no_lead", "meta_even", "meta_truth", "meta")
 CONTEST = ("pgan", "reg_pgan", "ctx_pgan", "meta_pgan")
 FUSIONS = ("axial", "coronal", "sagittal", "mean", "median", "learned_1", "learned_3")
 

@@ -12,10 +12,20 @@ import pytest
 import torch
 
 from mr2ct.datasets import list_cases, write_cases
-from mr2ct.meta_reweighting import MetaUNet
+from mr2ct.meta_reweighting import MetaUNet, meta_for
 from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES, fit, load_weights, start_fabric
-from mr2ct.trust import LEVERS, Levered, PlacedStore, Rival, lever_for, map_quality, read_probe
+from mr2ct.trust import (
+    LEVERS,
+    UNIT_HU,
+    Levered,
+    PlacedStore,
+    Rival,
+    ToldUNet,
+    lever_for,
+    map_quality,
+    read_probe,
+)
 from mr2ct.volumes import BadInput, write_case
 
 SMOKE = replace(PROFILES["smoke"], samples=48, crop=32)
@@ -136,5 +146,13 @@ def test_rivals_see_what_they_say_and_drop_what_they_must(tmp_path):
         fit(method, method.batches(table, SMOKE, 0), 4, run, progress=False)
         kept = pd.read_csv(run / "log.csv").kept.iloc[-1]
         assert kept == 1 if rule == "even" else 0.5 < kept < 1
+    method = meta_for(1, SMOKE, ToldUNet, lead=0.5)
+    source = method.batches(table, SMOKE, 0)
+    fit(method, source, method.steps, tmp_path / "told", progress=False)
+    method.configure(start_fabric())
+    batch = source.get(method.lead)
+    right = (batch["ct"] - batch["ct_true"]).abs() <= 100 / UNIT_HU
+    assert 0 < right.float().mean() < 1
+    assert method.training_step(batch)["kept"].item() == pytest.approx(right.float().mean().item())
     with pytest.raises(BadInput, match="pairs, rule: expected .*, got 'some' and 'even'"):
         Rival(1, 4, 4, "some")
