@@ -36,7 +36,7 @@ record: setup ## the ladder with three seeds, its small text kept in results/lad
 	@cd runs/ladder_laptop && cp config.json environment.json cases.csv cost.csv leaderboard.csv ../../results/ladder_laptop/
 
 studies: setup ## the studies of parts 2 and 3 with three seeds (hours), kept in results/; goes on where it stopped
-	@for study in channels losses_by_shift views pelvis_unpaired meta_rivals; do $(BIN)/python tools/studies.py $$study || exit 1; done
+	@for study in channels losses_by_shift views pelvis_unpaired meta_rivals meta_levers meta_maps meta_contest; do $(BIN)/python tools/studies.py $$study || exit 1; done
 
 lab: setup ## JupyterLab on the book
 	@$(BIN)/jupyter lab nbs
