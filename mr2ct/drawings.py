@@ -341,7 +341,7 @@ def _size_words(size: Sequence[int]) -> str:
         return f"{size[0]}·{size[1]}²"
     return "·".join(map(str, size))
 
-# %% ../nbs/workshop/05_drawings.ipynb #3b85581c
+# %% ../nbs/workshop/05_drawings.ipynb #02b0401c
 @dataclass
 class _Box:
     """Where a stage stands on the paper; `notes` are the lines below it."""
@@ -597,7 +597,7 @@ def _node_size(node: Node, image_px: float) -> tuple[float, float]:
         height += image_px + 2
     return width, height
 
-# %% ../nbs/workshop/05_drawings.ipynb #4a78aec4
+# %% ../nbs/workshop/05_drawings.ipynb #3c70822f
 def _centres(
     extent: Mapping[float, float], gaps: Mapping[int, float], gap: float
 ) -> dict[int, float]:
