@@ -19,6 +19,7 @@ _MODULES = (
     "information",
     "prepare",
     "metrics",
+    "drawings",
     "view",
     "case_files",
     "downloads",
