@@ -38,6 +38,7 @@ _MODULES = (
     "unet",
     "losses",
     "vnet",
+    "fusion_view",
     "three_views",
     "gan",
     "pgan",

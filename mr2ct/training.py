@@ -295,7 +295,7 @@ def synthesize(
     >>> class Water(Method):
     ...     def translate(self, mr):
     ...         return torch.full_like(mr[:, :1], 1024 / 2012 - 1)
-    >>> case = Case("box", {"t1": make_image(np.ones((2, 4, 4), np.float32), (3, 1, 1))})
+    >>> case = Case("box", {"t1": make_image(np.arange(32.0).reshape(2, 4, 4), (3, 1, 1))})
     >>> sct = synthesize(Water(), case)
     >>> sct.shape, int(sct.get_fdata().max())
     ((4, 4, 2), 0)
