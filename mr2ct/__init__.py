@@ -34,6 +34,7 @@ _MODULES = (
     "style_transfer",
     "image_analogies",
     "compare",
+    "border_view",
     "valid_unet",
     "unet",
     "losses",
