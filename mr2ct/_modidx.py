@@ -978,4 +978,10 @@ d = { 'settings': { 'branch': 'main',
                                  'mr2ct.water_fat.ramp': ('water_fat.html#ramp', 'mr2ct/water_fat.py'),
                                  'mr2ct.water_fat.render_dixon': ('water_fat.html#render_dixon', 'mr2ct/water_fat.py'),
                                  'mr2ct.water_fat.scan_dixon': ('water_fat.html#scan_dixon', 'mr2ct/water_fat.py'),
-                                 'mr2ct.water_fat.separate': ('water_fat.html#separate', 'mr2ct/water_fat.py')}}}
+                                 'mr2ct.water_fat.separate': ('water_fat.html#separate', 'mr2ct/water_fat.py')},
+            'mr2ct.worlds': { 'mr2ct.worlds.check_phantoms': ('workshop/worlds.html#check_phantoms', 'mr2ct/worlds.py'),
+                              'mr2ct.worlds.four_channel_phantoms': ('workshop/worlds.html#four_channel_phantoms', 'mr2ct/worlds.py'),
+                              'mr2ct.worlds.make_phantoms': ('workshop/worlds.html#make_phantoms', 'mr2ct/worlds.py'),
+                              'mr2ct.worlds.misaligned_phantoms': ('workshop/worlds.html#misaligned_phantoms', 'mr2ct/worlds.py'),
+                              'mr2ct.worlds.phantom_version': ('workshop/worlds.html#phantom_version', 'mr2ct/worlds.py'),
+                              'mr2ct.worlds.write_phantoms': ('workshop/worlds.html#write_phantoms', 'mr2ct/worlds.py')}}}
