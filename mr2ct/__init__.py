@@ -45,6 +45,7 @@ _MODULES = (
     "reggan",
     "meta_reweighting",
     "trust",
+    "worlds",
     "ladder",
     "benchmark",
     "cli",
