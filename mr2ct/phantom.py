@@ -200,7 +200,7 @@ def bounds_of(shapes: Sequence[Any]) -> np.ndarray:
 STEP_MM = 0.5
 
 
-def cone(offset: Sequence[np.ndarray], along: Sequence[Any], *, r0: Any, r1: Any) -> np.ndarray:
+def cone(offset: Sequence[np.ndarray], along: Sequence[Any], r0: Any, r1: Any) -> np.ndarray:
     """Distance in mm to a segment that starts at the origin, its radius going from r0 to r1.
 
     Args:
@@ -226,7 +226,7 @@ class Tube:
         """Signed distance in mm at the coordinates z, y, x."""
         distance = None
         for a, b in zip(self.rows[:-1], self.rows[1:]):
-            piece = cone([c - v for c, v in zip(zyx, a)], list((b - a)[:3]), r0=a[3], r1=b[3])
+            piece = cone([c - v for c, v in zip(zyx, a)], list((b - a)[:3]), a[3], b[3])
             distance = piece if distance is None else smooth_min(distance, piece, 4.0)
         return distance
 
@@ -284,7 +284,7 @@ class Stack:
         distance = None
         for k in range(0, len(c) - 3, 3):
             along = [c[k + 3] - c[k], c[k + 4] - c[k + 1]]
-            piece = cone([y - c[k], x - c[k + 1]], along, r0=c[k + 2], r1=c[k + 5])
+            piece = cone([y - c[k], x - c[k + 1]], along, c[k + 2], c[k + 5])
             distance = piece if distance is None else np.minimum(distance, piece)
         beyond = np.maximum(np.float32(self.z[0]) - z, z - np.float32(self.z[-1]))
         return distance + np.maximum(beyond, 0)
@@ -530,7 +530,7 @@ class Frame:
         self.high = [c.max(axis=o) for c, o in zip(zyx, others)]
 
     def turned(
-        self, degrees: float, axes: tuple[int, int], *, pivot: Sequence[float] = (0.0, 0.0, 0.0)
+        self, degrees: float, axes: tuple[int, int], pivot: Sequence[float] = (0.0, 0.0, 0.0)
     ) -> "Frame":
         """The frame of a part turned about a pivot in the plane of two axes (0 = z, 1 = y, 2 = x)."""
         (a, b), zyx = axes, list(self.zyx)
@@ -997,7 +997,7 @@ def paint_pelvis(who: Pelvis, *zyx: np.ndarray) -> tuple[Canvas, np.ndarray]:
     canvas = Canvas(skin.shape)
     canvas.paint(whole, 1 - coverage(skin), label="background", mix={"air": 1})
     for frame, degrees in zip(bodies, who.femur_rotation_deg):
-        turned = frame.turned(degrees, (1, 2), b=HEAD.centre)
+        turned = frame.turned(degrees, (1, 2), HEAD.centre)
         paint_femur(canvas, who, frame=turned, textures=textures)
     near = np.full(skin.shape, 99, np.float32)
     for frame in pelves:
