@@ -17,6 +17,8 @@ _MODULES = (
     "volumes",
     "phantom",
     "information",
+    "itk_tools",
+    "registration_explorer",
     "prepare",
     "metrics",
     "drawings",
