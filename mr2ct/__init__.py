@@ -50,6 +50,7 @@ _MODULES = (
     "worlds",
     "ladder",
     "benchmark",
+    "your_data",
     "cli",
 )
 _NAMES = {

@@ -249,6 +249,8 @@ def register_rigid(
     """
     if starts not in ("auto", "frame"):
         raise BadInput(f"starts: expected 'auto' or 'frame', got {starts!r}")
+    if seed < 0 or rim < 0:
+        raise BadInput(f"seed, rim: expected 0 or more, got {seed} and {rim}")
     still, free, body = (
         to_register(fixed, "fixed"),
         to_register(moving, "moving"),
@@ -455,6 +457,9 @@ class Recipe:
         starts: see `register_rigid`.
         margin_mm: air left round the body in the plane; None does not crop.
         seed: of the registration.
+
+    Raises:
+        BadInput: a word that is not known, or a number out of range.
     """
 
     spacing_mm: tuple[float, float, float] | None = None
@@ -467,6 +472,14 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.register not in ("none", "rigid", "bspline"):
             raise BadInput(f"register: expected none, rigid or bspline, got {self.register!r}")
+        if self.starts not in ("auto", "frame"):
+            raise BadInput(f"starts: expected 'auto' or 'frame', got {self.starts!r}")
+        size = (1.0,) if self.spacing_mm is None else tuple(self.spacing_mm)
+        if not min(size) > 0:
+            raise BadInput(f"spacing_mm: expected sizes above 0 (z, y, x), got {size}")
+        if (self.margin_mm or 0) < 0 or self.seed < 0:
+            got = f"{self.margin_mm} and {self.seed}"
+            raise BadInput(f"margin_mm, seed: expected 0 or more, got {got}")
 
 
 def _align(
