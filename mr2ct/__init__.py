@@ -17,6 +17,8 @@ _MODULES = (
     "volumes",
     "phantom",
     "information",
+    "itk_tools",
+    "registration_explorer",
     "prepare",
     "metrics",
     "drawings",
@@ -50,6 +52,7 @@ _MODULES = (
     "worlds",
     "ladder",
     "benchmark",
+    "your_data",
     "cli",
 )
 _NAMES = {
