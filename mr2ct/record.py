@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'INCOMPLETE', 'STAMP', 'as_text', 'to_csv', 'read_csv', 'digest', 'stamp', 'Record', 'read_config',
            'environments_of', 'check_record', 'results_folder', 'find_study', 'origin_of', 'read_study']
 
-# %% ../nbs/workshop/09_record.ipynb #151e0c81
+# %% ../nbs/workshop/09_record.ipynb #103a7cbe
 import csv
 import hashlib
 import io
@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from .errors import BadInput
-from .training import environment, write_text
+from .files import whole_file
+from .training import environment
 
 FORMAT = 2
 """Of a results folder; 1 had no runs.csv."""
@@ -209,7 +210,8 @@ class Record:
             "runs.csv": to_csv([self.runs[name] for name in names]),
         }
         for name, text in texts.items():
-            write_text(self.folder / name, text)
+            with whole_file(self.folder / name) as temporary:
+                temporary.write_text(text)
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@
 __all__ = ['PHANTOM_VERSION', 'check_phantoms', 'write_phantoms', 'make_phantoms', 'misaligned_phantoms', 'four_channel_phantoms',
            'phantom_version']
 
-# %% ../nbs/workshop/49_worlds.ipynb #6aadaf86
+# %% ../nbs/workshop/49_worlds.ipynb #46d6edd7
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,14 +19,15 @@ from tqdm.auto import tqdm
 
 from .datasets import list_cases, write_cases
 from .errors import BadInput
+from .files import whole_file
 from .phantom import make_case
-from .training import Profile, write_text
+from .training import Profile
 from .volumes import Case, to_image, write_case
 from .water_fat import fat_by_phase, scan_dixon, separate
 
 PHANTOM_VERSION = 1  # stands here until chapter 02 exports its own
 
-# %% ../nbs/workshop/49_worlds.ipynb #df84860e
+# %% ../nbs/workshop/49_worlds.ipynb #e39cb5aa
 def check_phantoms(folder: str | Path, options: Mapping[str, Any]) -> None:
     """Refuse a folder whose phantoms were made in another way.
 
@@ -53,7 +54,7 @@ def check_phantoms(folder: str | Path, options: Mapping[str, Any]) -> None:
                 "other options; name another folder"
             )
 
-# %% ../nbs/workshop/49_worlds.ipynb #6b78afba
+# %% ../nbs/workshop/49_worlds.ipynb #e55cdf3f
 def write_phantoms(
     folder: str | Path,
     cases: Sequence[int],
@@ -83,7 +84,8 @@ def write_phantoms(
     whole = {"phantom": PHANTOM_VERSION, "cases": list(cases), "seed": seed} | dict(options)
     check_phantoms(folder, whole)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "phantoms.json", json.dumps(whole, indent=2) + "\n")
+    with whole_file(folder / "phantoms.json") as temporary:
+        temporary.write_text(json.dumps(whole, indent=2) + "\n")
     splits = [s for s, n in zip(("train", "val", "test"), cases, strict=True) for _ in range(n)]
     ids = [f"pelvis_{seed + i:04d}" for i in range(len(splits))]
     for i, (name, split) in enumerate(zip(tqdm(ids, "phantoms", disable=not progress), splits)):
@@ -92,7 +94,7 @@ def write_phantoms(
     write_cases(pd.DataFrame({"id": ids, "split": splits}), folder)
     return folder
 
-# %% ../nbs/workshop/49_worlds.ipynb #1256c02d
+# %% ../nbs/workshop/49_worlds.ipynb #c15b754e
 def make_phantoms(
     folder: str | Path,
     cases: Sequence[int],
@@ -127,7 +129,7 @@ def make_phantoms(
     options |= {"rigid_mm": float(rigid_mm), "deform_mm": float(deform_mm)}
     return write_phantoms(folder, cases, make=make, options=options, seed=seed, progress=progress)
 
-# %% ../nbs/workshop/49_worlds.ipynb #7e555519
+# %% ../nbs/workshop/49_worlds.ipynb #659fa486
 def misaligned_phantoms(folder: str | Path, profile: Profile, *, progress: bool = True) -> Path:
     """Phantoms of which three in four training pairs do not fit: 4 mm rigid and 4 mm of bending.
 
@@ -150,7 +152,7 @@ def misaligned_phantoms(folder: str | Path, profile: Profile, *, progress: bool 
     options = {"world": "three in four misaligned", "shape": list(profile.shape), "off_mm": 4.0}
     return write_phantoms(folder, profile.cases, make=make, options=options, progress=progress)
 
-# %% ../nbs/workshop/49_worlds.ipynb #7fd55dbb
+# %% ../nbs/workshop/49_worlds.ipynb #59dde009
 def four_channel_phantoms(folder: str | Path, profile: Profile, *, progress: bool = True) -> Path:
     """Phantoms with in-phase and opposed-phase echoes, and with the water and fat that were separated from them.
 
@@ -177,7 +179,7 @@ def four_channel_phantoms(folder: str | Path, profile: Profile, *, progress: boo
     options = {"world": "four channels", "shape": list(profile.shape)}
     return write_phantoms(folder, profile.cases, make=make, options=options, progress=progress)
 
-# %% ../nbs/workshop/49_worlds.ipynb #2deda359
+# %% ../nbs/workshop/49_worlds.ipynb #c60efc96
 def phantom_version(folder: str | Path) -> int | None:
     """The version of the phantoms in a folder; None where they are no phantoms, or do not say.
 
