@@ -6,7 +6,7 @@
 __all__ = ['PHANTOM_VERSION', 'check_phantoms', 'write_phantoms', 'make_phantoms', 'misaligned_phantoms', 'four_channel_phantoms',
            'phantom_version']
 
-# %% ../nbs/workshop/49_worlds.ipynb #46d6edd7
+# %% ../nbs/workshop/49_worlds.ipynb #676a9c53
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ from .water_fat import fat_by_phase, scan_dixon, separate
 
 PHANTOM_VERSION = 1  # stands here until chapter 02 exports its own
 
-# %% ../nbs/workshop/49_worlds.ipynb #e39cb5aa
+# %% ../nbs/workshop/49_worlds.ipynb #6b981e64
 def check_phantoms(folder: str | Path, options: Mapping[str, Any]) -> None:
     """Refuse a folder whose phantoms were made in another way.
 
@@ -54,7 +54,7 @@ def check_phantoms(folder: str | Path, options: Mapping[str, Any]) -> None:
                 "other options; name another folder"
             )
 
-# %% ../nbs/workshop/49_worlds.ipynb #e55cdf3f
+# %% ../nbs/workshop/49_worlds.ipynb #db746859
 def write_phantoms(
     folder: str | Path,
     cases: Sequence[int],
@@ -94,7 +94,7 @@ def write_phantoms(
     write_cases(pd.DataFrame({"id": ids, "split": splits}), folder)
     return folder
 
-# %% ../nbs/workshop/49_worlds.ipynb #c15b754e
+# %% ../nbs/workshop/49_worlds.ipynb #6e14ef0d
 def make_phantoms(
     folder: str | Path,
     cases: Sequence[int],
@@ -129,7 +129,7 @@ def make_phantoms(
     options |= {"rigid_mm": float(rigid_mm), "deform_mm": float(deform_mm)}
     return write_phantoms(folder, cases, make=make, options=options, seed=seed, progress=progress)
 
-# %% ../nbs/workshop/49_worlds.ipynb #659fa486
+# %% ../nbs/workshop/49_worlds.ipynb #8a173a9c
 def misaligned_phantoms(folder: str | Path, profile: Profile, *, progress: bool = True) -> Path:
     """Phantoms of which three in four training pairs do not fit: 4 mm rigid and 4 mm of bending.
 
@@ -152,7 +152,7 @@ def misaligned_phantoms(folder: str | Path, profile: Profile, *, progress: bool 
     options = {"world": "three in four misaligned", "shape": list(profile.shape), "off_mm": 4.0}
     return write_phantoms(folder, profile.cases, make=make, options=options, progress=progress)
 
-# %% ../nbs/workshop/49_worlds.ipynb #59dde009
+# %% ../nbs/workshop/49_worlds.ipynb #c14536ef
 def four_channel_phantoms(folder: str | Path, profile: Profile, *, progress: bool = True) -> Path:
     """Phantoms with in-phase and opposed-phase echoes, and with the water and fat that were separated from them.
 
@@ -179,7 +179,7 @@ def four_channel_phantoms(folder: str | Path, profile: Profile, *, progress: boo
     options = {"world": "four channels", "shape": list(profile.shape)}
     return write_phantoms(folder, profile.cases, make=make, options=options, progress=progress)
 
-# %% ../nbs/workshop/49_worlds.ipynb #c60efc96
+# %% ../nbs/workshop/49_worlds.ipynb #8fd48244
 def phantom_version(folder: str | Path) -> int | None:
     """The version of the phantoms in a folder; None where they are no phantoms, or do not say.
 
