@@ -47,6 +47,7 @@ _MODULES = (
     "trust",
     "worlds",
     "ladder",
+    "runs",
     "benchmark",
     "cli",
 )
