@@ -51,6 +51,7 @@ _MODULES = (
     "trust",
     "worlds",
     "ladder",
+    "runs",
     "benchmark",
     "your_data",
     "cli",
