@@ -68,7 +68,16 @@ def module_page(chapter: Chapter) -> str:
     module = importlib.import_module(name)
     found = {constant for _, constant in ModuleAnalyzer.for_module(name).find_attr_docs()}
     lines = [name, "=" * len(name), "", f"Written in :doc:`/{page(chapter)}`.", ""]
-    lines += [f".. automodule:: {name}", "", f".. py:currentmodule:: {name}", ""]
+    passed_on = {}  # what it hands on from another module is described there, once
+    for member in module.__all__:
+        home = getattr(getattr(module, member), "__module__", name)
+        if home != name and str(home).startswith(f"{LIBRARY}."):
+            passed_on.setdefault(home, []).append(member)
+    for home, names in passed_on.items():
+        lines += [f"Also here, from :py:mod:`{home}`: {', '.join(f'``{n}``' for n in names)}.", ""]
+    hidden = ", ".join(n for names in passed_on.values() for n in names)
+    lines += [f".. automodule:: {name}"] + [f"   :exclude-members: {hidden}"] * bool(hidden)
+    lines += ["", f".. py:currentmodule:: {name}", ""]
     for constant in module.__all__:
         value = getattr(module, constant)
         if not callable(value) and constant not in found:
