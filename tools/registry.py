@@ -214,7 +214,7 @@ def chapter_table(registry: Registry) -> str:
         rows += [f"| **{part}** | | | |"] * bool(inside)
         for entry in inside:
             module = f"`{entry.chapter.module}`" if entry.chapter.module else "–"
-            rows.append(f"| {link(entry)} | {module} | {entry.line} | {entry.minutes} |")
+            rows.append(f"| {link(entry)} | {module} | {entry.line} | {entry.minutes or ''} |")
     return "\n".join(rows)
 
 
