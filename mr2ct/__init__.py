@@ -22,6 +22,8 @@ _MODULES = (
     "prepare",
     "metrics",
     "drawings",
+    "surface",
+    "widgets",
     "view",
     "case_files",
     "downloads",
