@@ -29,7 +29,7 @@ _MODULES = (
     "downloads",
     "slice_cache",
     "datasets",
-    "runs",
+    "run_folder",
     "training",
     "features",
     "record",
