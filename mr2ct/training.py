@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 
 from .datasets import Batches, SliceStore
 from .errors import BadInput
-from mr2ct.runs import (
+from mr2ct.run_folder import (
     Cost,
     FreeBuffers,
     Log,
