@@ -13,9 +13,10 @@ from common import TCIA, dicom, download, finish, is_written, run, write
 from scipy import ndimage
 
 from mr2ct.datasets import list_cases
+from mr2ct.dicom import unpack_zip
+from mr2ct.errors import BadInput
 from mr2ct.prepare import correct_bias
 from mr2ct.volumes import (
-    BadInput,
     Case,
     crop_or_pad,
     load,
@@ -25,7 +26,6 @@ from mr2ct.volumes import (
     spacing_mm,
     to_array,
     to_image,
-    unpack_zip,
 )
 
 LICENCE = (
@@ -138,7 +138,7 @@ def ct_case(
     )
     about, shape = to_array(mask), (None, SIDE, SIDE)
     return Case(
-        name, {}, crop_or_pad(image, shape, about, -1024), crop_or_pad(mask, shape, about, 0)
+        name, {}, crop_or_pad(image, shape, mask=about, fill=-1024), crop_or_pad(mask, shape, mask=about, fill=0)
     )
 
 

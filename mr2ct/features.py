@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from .datasets import fetch, home
 from .metrics import Lpips
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/08_features.ipynb #fb8dd979
 def _pool(pooling: str, size: int, ceil: bool = False) -> nn.Module:
@@ -49,18 +49,19 @@ class Fire(nn.Module):
         wide: channels of either half of what goes out.
 
     Source:
-        Iandola et al. 2016, section 3.2; keys as in torchvision.
+        Iandola et al. 2016, section 3.2; names as in torchvision's file, which says `squeeze` where the authors' Caffe
+        file says `squeeze1x1` (`Features` reads both).
     """
 
     def __init__(self, before: int, narrow: int, wide: int) -> None:
         super().__init__()
-        self.squeeze1x1 = nn.Conv2d(before, narrow, 1)
+        self.squeeze = nn.Conv2d(before, narrow, 1)
         self.expand1x1 = nn.Conv2d(narrow, wide, 1)
         self.expand3x3 = nn.Conv2d(narrow, wide, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, before, H, W) to (N, 2 wide, H, W), after ReLU."""
-        x = F.relu(self.squeeze1x1(x))
+        x = F.relu(self.squeeze(x))
         return F.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], 1))
 
 
@@ -222,7 +223,8 @@ class Features(nn.Module):
 
     Args:
         name: one of `NETS`.
-        state: parameters by torchvision's names; ends the net where they end. Others than the net's are ignored.
+        state: parameters by torchvision's names (or, for SqueezeNet, Caffe's); ends the net where they end. Others than
+            the net's are ignored.
         trained: whether somebody trained these parameters.
         source: a sentence that says where they came from.
         pooling: "max" as trained, or "avg".
@@ -245,6 +247,7 @@ class Features(nn.Module):
         self,
         name: str,
         state: Mapping[str, Tensor],
+        *,
         trained: bool,
         source: str,
         pooling: str = "max",
@@ -252,6 +255,7 @@ class Features(nn.Module):
     ) -> None:
         super().__init__()
         self.name, self.trained, self.source, self.pooling = name, trained, source, pooling
+        state = {key.replace(".squeeze1x1.", ".squeeze."): value for key, value in state.items()}
         steps = _steps(name, pooling)
         self.layers = _reach(name, steps, state, file)
         kept = [steps[layer] for layer in self.layers]
@@ -435,10 +439,11 @@ def _find(net: str, download: bool) -> tuple[Path | None, str]:
     except BadInput as error:
         return None, str(error)
 
-
+# %% ../nbs/08_features.ipynb #81e775b1
 def load_features(
     net: str = "vgg19",
     weights: str | Path | None = None,
+    *,
     pooling: str = "max",
     seed: int = 0,
     download: bool = True,
@@ -474,8 +479,12 @@ def load_features(
         source = f"Random weights, seed {seed}: {why}."
         if weights is None:
             warnings.warn(f"{net}: {source}", stacklevel=2)
-        return Features(net, random_weights(net, seed), False, source, pooling)
-    features = Features(net, read_weights(path), True, "", pooling, str(path))
+        return Features(
+            net, random_weights(net, seed), trained=False, source=source, pooling=pooling
+        )
+    features = Features(
+        net, read_weights(path), trained=True, source="", pooling=pooling, file=str(path)
+    )
     features.source = f"Read from {Path(path).name}, {_extent(features)}."
     return features
 
@@ -534,6 +543,7 @@ def _heads(net: str, channels: Sequence[int], path: str | Path | None) -> list[T
 def load_lpips(
     net: str = "squeeze",
     trunk: Features | None = None,
+    *,
     heads: str | Path | None = None,
     window: tuple[float, float] = (-1024.0, 3000.0),
     device: str | torch.device = "cpu",

@@ -22,7 +22,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
-from .volumes import BadInput, Case, make_image
+from .errors import BadInput
+from .volumes import Case, make_image
 
 # %% ../nbs/02_phantom.ipynb #d3d5c2f6
 PHANTOM_VERSION = "2"  # rises whenever the same seed would give other bytes

@@ -8,6 +8,7 @@ __all__ = ['UNIT_HU', 'LEVERS', 'read_probe', 'map_quality', 'PlacedStore', 'Rem
 
 # %% ../nbs/36_trust.ipynb #d30fcc35
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from .datasets import SliceStore
 from .meta_reweighting import MetaUNet, meta_for, split_clean
 from .training import BatchSource, Profile
 from .unet import RegressionUNet
-from .volumes import HU_MAX, HU_MIN, BadInput, hu_to_unit, read_case, to_array
+from .errors import BadInput
+from .volumes import HU_MAX, HU_MIN, hu_to_unit, read_case, to_array
 
 # %% ../nbs/36_trust.ipynb #cafb76c3
 UNIT_HU = (HU_MAX - HU_MIN) / 2
@@ -129,7 +131,7 @@ class Remembering(MetaUNet):
     """
 
     def __init__(
-        self, channels: int, steps: int, memory: float = 0.0, freeze: float = 1.0, **options: Any
+        self, channels: int, steps: int, *, memory: float = 0.0, freeze: float = 1.0, **options: Any
     ) -> None:
         _check_shares(memory=memory, freeze=freeze)
         if freeze < 1 and not memory:
@@ -138,11 +140,11 @@ class Remembering(MetaUNet):
         self.memory, self.freeze = memory, freeze
         self.register_buffer("remembered", torch.zeros(0))
 
-    def store(self, table: pd.DataFrame, cache: Any = None) -> SliceStore:
+    def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
         return PlacedStore(table, "train", cache=cache)
 
     def batches(
-        self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
+        self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> BatchSource:
         source = super().batches(table, profile, seed, cache)
         if self.memory:
@@ -151,7 +153,10 @@ class Remembering(MetaUNet):
         return source
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        self._where, self._mask = batch.get("where"), batch.get("mask")  # none in a lead
+        self._where, self._mask = (
+            batch.get("where"),
+            batch.get("mask"),
+        )  # absent while trusted pairs lead
         return super().training_step(batch)
 
     def recall(self, u: Tensor, learn: bool) -> Tensor:
@@ -182,6 +187,7 @@ class Levered(Remembering):
         self,
         channels: int,
         steps: int,
+        *,
         warmup: float = 0.0,
         momentum: float = 0.0,
         sign: bool = False,
@@ -206,12 +212,12 @@ class Levered(Remembering):
                 gradient[name] = mean.lerp_(g.to(mean), 1 - self.momentum).clone()
         return gradient
 
-    def shape(self, u: Tensor) -> Tensor:
+    def smoothed(self, u: Tensor) -> Tensor:
         done = self.schedule.last_epoch / self.steps
         u = u.sign() if self.sign else u
         u = self.recall(u, done < self.freeze) if self.memory else u
         u = u * self._mask if self.body else u
-        return torch.ones_like(u) if done < self.warmup else super().shape(u)
+        return torch.ones_like(u) if done < self.warmup else super().smoothed(u)
 
 # %% ../nbs/36_trust.ipynb #ee0e95c1
 LEVERS: dict[str, dict[str, Any]] = {
@@ -232,7 +238,7 @@ LEVERS: dict[str, dict[str, Any]] = {
 
 def lever_for(channels: int, profile: Profile, **options: Any) -> MetaUNet:
     """`Levered` at the size of a profile."""
-    return meta_for(channels, profile, Levered, **options)
+    return meta_for(channels, profile, kind=Levered, **options)
 
 # %% ../nbs/36_trust.ipynb #5c1e77d2
 def _is_right(batch: Mapping[str, Tensor]) -> Tensor:
@@ -246,14 +252,14 @@ class ToldUNet(MetaUNet):
     Only a phantom can tell. Arguments as in `MetaUNet`; u is not used.
     """
 
-    def store(self, table: pd.DataFrame, cache: Any = None) -> SliceStore:
+    def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
         return SliceStore(table, "train", cache=cache, extras=("ct_true",))
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        self._right = _is_right(batch) if "mr" in batch else None  # none in a lead
+        self._right = _is_right(batch) if "mr" in batch else None  # None while trusted pairs lead
         return super().training_step(batch)
 
-    def shape(self, u: Tensor) -> Tensor:
+    def smoothed(self, u: Tensor) -> Tensor:
         return self._right
 
 # %% ../nbs/36_trust.ipynb #07f5f6dc
@@ -280,6 +286,7 @@ class Rival(RegressionUNet):
         self,
         channels: int,
         steps: int,
+        *,
         width: int = 16,
         pairs: str = "train",
         rule: str = "even",
@@ -288,17 +295,17 @@ class Rival(RegressionUNet):
         if pairs not in ("train", "clean", "all") or rule not in ("even", "residual", "truth"):
             expected = "train, clean or all, and even, residual or truth"
             raise BadInput(f"pairs, rule: expected {expected}, got {pairs!r} and {rule!r}")
-        super().__init__(channels, steps, width)
+        super().__init__(channels, steps, width=width)
         self.pairs, self.rule, self.share = pairs, rule, share
 
     def batches(
-        self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
+        self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> BatchSource:
         train, clean = split_clean(table)
         chosen = {"train": train, "clean": clean}.get(self.pairs, table)
         return super().batches(chosen, profile, seed, cache)
 
-    def store(self, table: pd.DataFrame, cache: Any = None) -> SliceStore:
+    def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
         extras = ("ct_true",) if self.rule == "truth" else ()
         return SliceStore(table, "train", cache=cache, extras=extras)
 
@@ -306,10 +313,7 @@ class Rival(RegressionUNet):
         pixels = (self.net(batch["mr"]) - batch["ct"]).abs()
         weight = self._weight(pixels.detach(), batch)
         loss = (weight * pixels).sum() / weight.sum().clamp(min=1)
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.optimiser.step()
-        self.schedule.step()
+        self.update(loss, self.optimiser, self.schedule)
         return {"loss": loss.detach(), "kept": weight.mean()}
 
     def _weight(self, residual: Tensor, batch: Mapping[str, Tensor]) -> Tensor:

@@ -29,7 +29,7 @@ from mr2ct.features import (
     random_weights,
     read_weights,
 )
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 WEIGHTS = Path(os.environ.get("MR2CT_TEST_DATA", "../shared/data")) / "weights"
 VGG_FILE = WEIGHTS / "vgg19_oxford_conv1_1-conv3_4.safetensors"
@@ -180,12 +180,12 @@ def test_input_is_scaled_inside():
 def test_pooling():
     x = _image()
     for net in ("vgg19", "squeezenet1_1", "alexnet"):
-        most, mean = (load_features(net, "random", p) for p in ("max", "avg"))
+        most, mean = (load_features(net, "random", pooling=p) for p in ("max", "avg"))
         pool, before = "pool1", most.layers[most.layers.index("pool1") - 1]
         a, b = most(x, [before, pool]), mean(x, [before, pool])
         assert torch.equal(a[before], b[before]) and a[pool].shape == b[pool].shape
         assert bool((a[pool] >= b[pool] - 1e-6).all()) and float((a[pool] - b[pool]).max()) > 0.01
-    patch = load_features("vgg19", "random", "avg")(x, ["relu1_2", "pool1"])
+    patch = load_features("vgg19", "random", pooling="avg")(x, ["relu1_2", "pool1"])
     assert torch.allclose(patch["pool1"][..., 0, 0], patch["relu1_2"][..., :2, :2].mean((2, 3)))
 
 
@@ -306,7 +306,7 @@ def test_downloads_what_is_missing_and_checks_it():
 
 def test_a_file_may_end_early():
     state, x = random_weights("vgg19"), _image()
-    whole = Features("vgg19", state, True, "made up")
+    whole = Features("vgg19", state, trained=True, source="made up")
     names = [f"features.{i}.{k}" for i in (0, 2, 5) for k in ("weight", "bias")]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "part.safetensors"
@@ -326,7 +326,7 @@ def test_faults_in_a_file_are_named():
         path = Path(folder) / "file.safetensors"
         faults = [
             ({"features.3.expand3x3.weight": torch.zeros(64, 16, 1, 1)}, (), r"features.3.expand3x3.weight of shape \(64, 16, 3, 3\), got \(64, 16, 1, 1\)"),
-            ({"features.6.squeeze1x1.bias": torch.full((32,), torch.nan)}, (), "finite values in features.6.squeeze1x1.bias"),
+            ({"features.6.squeeze.bias": torch.full((32,), torch.nan)}, (), "finite values in features.6.squeeze.bias"),
             ({}, ("features.4.expand1x1.bias",), r"features.4.expand1x1.bias of shape \(64,\) below features.6"),
             ({}, ("features.0.bias",), r"features.0.bias of shape \(64,\)"),
             ({"features.1.weight": torch.zeros(64)}, (), "parameters of squeezenet1_1, got also features.1.weight"),
@@ -340,6 +340,41 @@ def test_faults_in_a_file_are_named():
             BadInput, match=r"expected features.0.weight of shape \(64, 3, 3, 3\), got none"
         ):
             load_features("vgg19", path)
+
+
+# The fire blocks of torchvision's published file squeezenet1_1-b8a52dc0.pth, by its own names.
+TORCHVISION_FIRES = {3: (64, 16, 64), 4: (128, 16, 64), 6: (128, 32, 128), 7: (256, 32, 128)}
+TORCHVISION_FIRES |= {9: (256, 48, 192), 10: (384, 48, 192), 11: (384, 64, 256), 12: (512, 64, 256)}
+
+
+def _published_names() -> dict[str, tuple[int, ...]]:
+    names = {"features.0": (64, 3, 3, 3), "classifier.1": (1000, 512, 1, 1)}
+    for i, (before, narrow, wide) in TORCHVISION_FIRES.items():
+        names[f"features.{i}.squeeze"] = (narrow, before, 1, 1)
+        names[f"features.{i}.expand1x1"] = (wide, narrow, 1, 1)
+        names[f"features.{i}.expand3x3"] = (wide, narrow, 3, 3)
+    shapes = {f"{name}.weight": shape for name, shape in names.items()}
+    return shapes | {f"{name}.bias": shape[:1] for name, shape in names.items()}
+
+
+def test_squeezenet_is_read_by_torchvisions_names_and_by_caffes():
+    published = _published_names()
+    assert len(published) == 52
+    own = random_weights("squeezenet1_1")
+    assert {name: tuple(value.shape) for name, value in own.items()} == published
+    caffe = {name.replace(".squeeze.", ".squeeze1x1."): value for name, value in own.items()}
+    assert len(caffe.keys() - own.keys()) == 16
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(own, f"{folder}/squeezenet1_1-b8a52dc0.pth")
+        save_file(caffe, f"{folder}/squeezenet1_1_caffe.safetensors")
+        files = (
+            f"{folder}/{n}"
+            for n in ("squeezenet1_1-b8a52dc0.pth", "squeezenet1_1_caffe.safetensors")
+        )
+        first, second = (load_features("squeezenet1_1", f) for f in files)
+    assert first.trained and "complete" in first.source and "complete" in second.source
+    x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(first(x, ["fire9"])["fire9"], second(x, ["fire9"])["fire9"])
 
 
 class _Evil:
@@ -410,8 +445,10 @@ def test_lpips_needs_trained_weights_and_all_layers():
                 load_lpips("squeeze", load_features("squeezenet1_1", "random"))
             part = {k: v for k, v in random_weights("vgg16").items() if int(k.split(".")[1]) < 17}
             with pytest.raises(BadInput, match="trained vgg16 without relu4_3, relu5_3"):
-                load_lpips("vgg", Features("vgg16", part, True, "made up"))
-            made_up = Features("squeezenet1_1", random_weights("squeezenet1_1"), True, "made up")
+                load_lpips("vgg", Features("vgg16", part, trained=True, source="made up"))
+            made_up = Features(
+                "squeezenet1_1", random_weights("squeezenet1_1"), trained=True, source="made up"
+            )
             with pytest.raises(
                 BadInput, match="heads: expected lpips_v0.1_squeeze_linear.safetensors"
             ):
@@ -420,7 +457,7 @@ def test_lpips_needs_trained_weights_and_all_layers():
             with pytest.raises(
                 BadInput, match=r"lin1.model.1.weight of shape \(1, 128, 1, 1\), got \(1, 192"
             ):
-                load_lpips("squeeze", made_up, wrong)
+                load_lpips("squeeze", made_up, heads=wrong)
         finally:
             patch.undo()
 
@@ -439,9 +476,11 @@ def _by_hand(features, layers, heads, x, y):
 
 def test_lpips_of_each_net_equals_the_sum_by_hand():
     for net, (name, layers) in LPIPS_LAYERS.items():
-        trunk = Features(name, random_weights(name), True, "made up for a test")
+        trunk = Features(name, random_weights(name), trained=True, source="made up for a test")
         with tempfile.TemporaryDirectory() as folder:
-            perceptual = load_lpips(net, trunk, _made_up_heads(net, folder), window=(-200.0, 300.0))
+            perceptual = load_lpips(
+                net, trunk, heads=_made_up_heads(net, folder), window=(-200.0, 300.0)
+            )
         assert "made up for a test" in perceptual.name and perceptual.window == (-200.0, 300.0)
         x, y = _image(64, 1), _image(64, 2)
         found = perceptual.distance(2 * x - 1, 2 * y - 1).item()
