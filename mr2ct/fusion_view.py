@@ -142,7 +142,7 @@ def mix(views: Mapping[str, np.ndarray], weights: Sequence[float]) -> np.ndarray
         raise BadInput(f"weights: expected three with a sum that is not 0, got {tuple(weights)}")
     return sum(w * views[name] for name, w in zip(VIEWS, weights, strict=True)) / sum(weights)
 
-
+# %% ../nbs/workshop/23_fusion_view.ipynb #314dcd4a
 def _controls(ready: Sequence[str], shape: Sequence[int]) -> tuple[W.Dropdown, list, list]:
     """Menu, three weights and three positions, told apart by their `description`."""
     choice = W.Dropdown(options=["weights", *ready], description="fusion")

@@ -327,10 +327,9 @@ def synthesize(
     # a method cannot peek at what it does not get
     seen = Case(case.id, {c: case.mr[c] for c in channels}, mask=case.mask)
     first = next(iter(case.mr.values()))
-    hu = method.volume(seen)
+    hu = method.eval().volume(seen)
     if hu is None:
         mr = torch.from_numpy(seen.unit_mr())  # (C, D, H, W)
-        method.eval()
         out = torch.empty(mr.shape[1:], dtype=torch.float32)  # (D, H, W)
         for d in tqdm(range(0, len(out), batch_size), disable=not progress, desc=case.id):
             part = mr[:, d : d + batch_size].transpose(0, 1).to(method.device)  # (N, C, H, W)

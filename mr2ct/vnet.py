@@ -455,6 +455,10 @@ class VNetSynthesis(Regression):
         store = SliceStore(table, "train", cache=cache)
         return PatchBatches(store, self.batch_size, patch=self.patch, seed=seed)
 
+    def translate(self, mr: Tensor) -> Tensor:
+        """Slices (N, C, H, W) to (N, 1, H, W), each as a volume one slice deep; `volume` sees their neighbours."""
+        return self.net(mr[:, :, None])[:, :, 0].clamp(-1, 1)
+
     def volume(self, case: Case) -> np.ndarray:
         """A case to (D, H, W) HU, whole or in windows.
 
