@@ -139,7 +139,13 @@ class ViewBatches:
             self.parts[view] = Batches(store, batch_size, crop=tuple(needed.tolist()), seed=seed)
 
     def get(self, k: int, rank: int = 0, world: int = 1) -> dict[str, Tensor]:
-        """Batch k: for each view "mr_<view>" (N, C, h, w) and "ct_<view>" (N, 1, h, w), unit intensity."""
+        """Batch k: for each view "mr_<view>" (N, C, h, w) and "ct_<view>" (N, 1, h, w), unit intensity.
+
+        Args:
+            k: from 0, without end.
+            rank: number of the process.
+            world: how many processes share a batch.
+        """
         batch = {}
         for view, part in self.parts.items():
             found = part.get(k, rank, world)
@@ -273,7 +279,12 @@ class ViewFusion(nn.Module):
 
 # %% ../nbs/23_three_views.ipynb #dcc70e29
 class ViewNets(nn.Module):
-    """One padded U-Net a view; `nets` by name."""
+    """One padded U-Net a view; `nets` by name.
+
+    Args:
+        channels: MR channels.
+        width, depth: of each, see `UNet`.
+    """
 
     def __init__(self, channels: int, width: int = 16, depth: int = 4) -> None:
         super().__init__()
@@ -311,7 +322,14 @@ def _samples(
 
 # %% ../nbs/23_three_views.ipynb #1e662ef8
 class FusedViews(Regression):
-    """Three networks that synthesise, and the fusion of what they say; `ThreeViews` trains them."""
+    """Three networks that synthesise, and the fusion of what they say; `ThreeViews` trains them.
+
+    Args:
+        channels: MR channels.
+        steps: of the schedule.
+        width, depth: of each U-Net, see `UNet`.
+        training: further arguments of `Regression`.
+    """
 
     def __init__(
         self, channels: int, steps: int, *, width: int, depth: int, **training: Any
@@ -328,6 +346,10 @@ class FusedViews(Regression):
     @torch.no_grad()
     def views(self, case: Case, batch_size: int = 8) -> dict[str, np.ndarray]:
         """What each view says: "axial", "coronal", "sagittal" -> (D, H, W) HU on the grid of the MR.
+
+        Args:
+            case: its MR; nothing else is looked at.
+            batch_size: slices at a time.
 
         Raises:
             BadInput: not as many MR channels as in training.
@@ -353,7 +375,12 @@ class FusedViews(Regression):
         return self.fuse(self.views(case))
 
     def calibrate(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
-        """Fit both learned fusions on the CT of cases that the networks have not trained on; none: still the mean."""
+        """Fit both learned fusions on the CT of cases that the networks have not trained on; none: still the mean.
+
+        Args:
+            cases: the validation cases; they may be lazy.
+            channels: the MR channels of the training, in order.
+        """
         rng, found = np.random.default_rng(0), []
         for case in cases:
             case = Case(case.id, {c: case.mr[c] for c in channels}, case.ct, case.mask)
@@ -405,6 +432,11 @@ class ThreeViews(FusedViews):
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> ViewBatches:
+        """Slices of three views of the training cases of a table.
+
+        Args:
+            table, profile, seed, cache: as for `Method.batches`.
+        """
         wanted = float(self.pixel_mm) or None
         source = ViewBatches(
             table, profile.batch_size, crop=profile.crop, seed=seed, pixel_mm=wanted, cache=cache
