@@ -65,7 +65,7 @@ def default_split(ids: list[str], slices: int) -> tuple[pd.DataFrame, str]:
     note = f"No cases.csv: split by case in sorted order, {train} train, {val} val, {test} test."
     return pd.DataFrame({"id": sorted(ids), "split": split}), note
 
-# %% ../nbs/06_datasets.ipynb #8c4dc88b
+# %% ../nbs/06_datasets.ipynb #422a4a05
 def _split_unpaired(holds: dict[str, str]) -> tuple[pd.DataFrame, str]:
     """The same for cases that may be an MR or a CT alone: each kind is split by itself; one of a kind trains."""
     tables = []
@@ -267,11 +267,12 @@ class SliceStore:
         self.cases = _of_split(cases, split, needs)
         self.channels = _chosen(self.cases["channels"].iloc[0].split(), channels)
         self.view, self.extras = view, tuple(extras)
-        paths = [Path(p) for p in self.cases["folder"]]
         options = dict(view=view, dtype=dtype, extras=self.extras, needs=needs)
         self._arrays = [
             stored_arrays(p, cache_folder(p.parent, cache), **options)
-            for p in tqdm(paths, "preparing slices", leave=False, delay=2)
+            for p in tqdm(
+                [Path(f) for f in self.cases["folder"]], "preparing slices", leave=False, delay=2
+            )
         ]
         self._case, self._slice = _slices_with_body(self._arrays, self.cases, view)
         self._rows, self._ids = _rows_in_use(self.cases, view), self.cases["id"].tolist()
@@ -294,11 +295,8 @@ class SliceStore:
         """
         arrays, rows = self._arrays[self._case[i]], self._rows[self._case[i]]
         files = {n: [f"mr_{c}" for c in self.channels] if n == "mr" else [n] for n in names}
-        maps = {
-            n: [read_slice(arrays[f], self._slice[i])[:, rows] for f in fs]
-            for n, fs in files.items()
-        }
-        return {n: np.concatenate(parts) for n, parts in maps.items()}
+        rows_of = lambda file: read_slice(arrays[file], self._slice[i])[:, rows]
+        return {n: np.concatenate([rows_of(f) for f in fs]) for n, fs in files.items()}
 
     def __getitem__(self, i: int) -> dict[str, Any]:
         return self.read(i, ("mr", "ct", "mask", *self.extras)) | {"key": self.key(i)}
@@ -325,7 +323,7 @@ def _holding(cases: pd.DataFrame, case: np.ndarray) -> list[np.ndarray]:
     held = [set(names.split()) for names in cases["holds"]]
     return [np.flatnonzero(np.array([n in h for h in held])[case]) for n in ("mr", "ct")]
 
-# %% ../nbs/06_datasets.ipynb #fbd05979
+# %% ../nbs/06_datasets.ipynb #9123babd
 def _rows_in_use(cases: pd.DataFrame, view: str) -> list[slice]:
     """The rows of a slice to keep: rows are axial slices, except in an axial slice itself."""
     ranges = zip(cases["start"], cases["stop"], strict=True)
@@ -408,7 +406,7 @@ def cut(
     ]
     return out
 
-# %% ../nbs/06_datasets.ipynb #d3601eb1
+# %% ../nbs/06_datasets.ipynb #7debeee3
 def _partners(store: SliceStore, i: int) -> np.ndarray:
     """Numbers of the CT slices that are no pair of slice i: of other patients, or `GAP` slices off in a lone one."""
     ct, groups = store.with_ct, store.groups
@@ -455,7 +453,7 @@ def _pick(batches: "Batches", stream: int, k: int, j: int) -> int:
     epoch, position = divmod(k * batches.batch_size + j, len(slices))
     return int(slices[_order(batches.seed, stream, epoch, len(slices))[position]])
 
-# %% ../nbs/06_datasets.ipynb #c195375a
+# %% ../nbs/06_datasets.ipynb #33b565d1
 def _window_size(store: SliceStore, crop: int | tuple[int, int] | None) -> tuple[int, int]:
     """(height, width) of the window; None means the largest slice of the store."""
     if crop is None:
