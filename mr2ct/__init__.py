@@ -47,8 +47,12 @@ _MODULES = (
     "trust",
     "worlds",
     "ladder",
+    "report",
     "runs",
     "benchmark",
+    "maps",
+    "trials",
+    "studies",
     "cli",
 )
 _NAMES = {
@@ -59,7 +63,7 @@ _NAMES = {
     "bench": "benchmark",
     "contextual_loss": "contextual",
     "gradient_correlation": "cyclegan",
-    "leaderboard": "benchmark",
+    "leaderboard": "report",
     "list_cases": "datasets",
     "load": "volumes",
     "load_run": "ladder",

@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'INCOMPLETE', 'STAMP', 'as_text', 'to_csv', 'read_csv', 'digest', 'stamp', 'Record', 'read_config',
            'environments_of', 'check_record', 'results_folder', 'find_study', 'origin_of', 'read_study']
 
-# %% ../nbs/workshop/09_record.ipynb #e24a4f25
+# %% ../nbs/workshop/09_record.ipynb #5d6a19c9
 import csv
 import hashlib
 import io
@@ -211,7 +211,7 @@ class Record:
             "environments.json": json.dumps(self.environments, indent=2, sort_keys=True) + "\n",
             "runs.csv": to_csv([self.runs[name] for name in names]),
         }
-        for name, text in texts.items():
+        for name, text in texts.items() if self.runs else [("config.json", texts["config.json"])]:
             with whole_file(self.folder / name) as temporary:
                 temporary.write_text(text)
 

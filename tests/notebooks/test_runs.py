@@ -17,7 +17,16 @@ from mr2ct.errors import BadInput
 from mr2ct.features import load_features
 from mr2ct.ladder import LADDER, Entry, unsized
 from mr2ct.record import Record, check_record
-from mr2ct.runs import How, Run, choose_workers, features_used, pack, run_all
+from mr2ct.runs import (
+    How,
+    Run,
+    check_workers,
+    choose_workers,
+    features_used,
+    pack,
+    plan_runs,
+    run_all,
+)
 from mr2ct.training import PROFILES, start_fabric
 
 SMOKE = PROFILES["smoke"]
@@ -95,6 +104,18 @@ def test_an_own_entry_is_sent_to_workers_and_one_that_cannot_be_is_named():
         BadInput, match="own: expected an entry that can be sent to another process, got .*lock"
     ):
         pack(Run(held, SMOKE, Path("data")), three_rows)
+
+
+def test_a_method_without_training_runs_once_whatever_the_seeds():
+    some = [LADDER["bulk_3"], LADDER["unet"]]
+    names = lambda seeds: [r.name for r in plan_runs(some, seeds, profile=SMOKE, data="x")]
+    assert names((2, 1)) == ["bulk_3-seed0", "unet-seed1", "unet-seed2"]
+    assert names((0, 1)) == ["bulk_3-seed0", "unet-seed0", "unet-seed1"]
+    for wrong in ((), (-1,)):
+        with pytest.raises(BadInput, match="seeds: expected numbers from 0, got"):
+            names(wrong)
+    with pytest.raises(BadInput, match="workers: expected 1, or more"):
+        check_workers(0, None)
 
 
 def test_workers_are_chosen_by_cores_and_memory():
