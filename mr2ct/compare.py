@@ -7,7 +7,7 @@ __all__ = ['redraw_means', 'bootstrap_interval', 'bootstrap_difference', 'bootst
            'seeds_agree', 'seed_grid', 'by_case', 'summarise', 'compare_methods', 'with_interval', 'p_in_words',
            'floor_note']
 
-# %% ../nbs/14_compare.ipynb #c04b0cfc
+# %% ../nbs/14_compare.ipynb #79d1bc0f
 import math
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from scipy.stats import wilcoxon
 
 from .errors import BadInput
 
-# %% ../nbs/14_compare.ipynb #7971741c
+# %% ../nbs/14_compare.ipynb #be91327d
 def _grids(*given: np.ndarray) -> list[np.ndarray]:
     """Each as (seeds, cases), without the cases that hold a NaN in any of them.
 
@@ -61,7 +61,7 @@ def redraw_means(*grids: np.ndarray, draws: int = 10_000, seed: int = 0) -> np.n
         means[i] = grid[rows[:, :, None], columns[:, None, :]].mean((1, 2))
     return means
 
-# %% ../nbs/14_compare.ipynb #ece2d723
+# %% ../nbs/14_compare.ipynb #2a97a1ed
 def _ends(draws: np.ndarray) -> tuple[float, float]:
     low, high = np.percentile(draws, (2.5, 97.5))
     return float(low), float(high)
@@ -141,7 +141,7 @@ def bootstrap_ratio(
     own, other = redraw_means(*grids, draws=draws, seed=seed)
     return _ends(own / other)
 
-# %% ../nbs/14_compare.ipynb #ca5e0877
+# %% ../nbs/14_compare.ipynb #38ef2424
 def paired_p(values: np.ndarray, reference: np.ndarray) -> float:
     """Two-sided p of Wilcoxon's signed-rank test on the differences within each patient.
 
@@ -212,7 +212,7 @@ def seeds_agree(values: np.ndarray, reference: np.ndarray) -> bool:
     own, other = (grid.mean(1) for grid in _grids(values, reference))
     return bool(own.max() < other.min() or own.min() > other.max())
 
-# %% ../nbs/14_compare.ipynb #ba5d5344
+# %% ../nbs/14_compare.ipynb #4c205a39
 def seed_grid(rows: pd.DataFrame, metric: str = "mae") -> pd.DataFrame:
     """The scores of one method as a table: a row a seed, a column a case, in the order of their names.
 
@@ -286,7 +286,7 @@ def summarise(
     out = pd.DataFrame(rows).T.astype({"seeds": int, "cases": int})
     return out.rename_axis(by if isinstance(by, str) else list(by))
 
-# %% ../nbs/14_compare.ipynb #fdab5f3a
+# %% ../nbs/14_compare.ipynb #74011480
 def compare_methods(
     table: pd.DataFrame, reference: str, *, metric: str = "mae", by: str = "method"
 ) -> pd.DataFrame:
@@ -340,7 +340,7 @@ def _against(values: np.ndarray, reference: np.ndarray) -> dict[str, float]:
         "cases": _grids(values, reference)[0].shape[1],
     }
 
-# %% ../nbs/14_compare.ipynb #52c59768
+# %% ../nbs/14_compare.ipynb #56f068d7
 def with_interval(values: np.ndarray, form: str = ".1f") -> str:
     """A mean with its 95 % interval, as text.
 

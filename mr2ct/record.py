@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'INCOMPLETE', 'STAMP', 'as_text', 'to_csv', 'read_csv', 'digest', 'stamp', 'Record', 'read_config',
            'environments_of', 'check_record', 'results_folder', 'find_study', 'origin_of', 'read_study']
 
-# %% ../nbs/workshop/09_record.ipynb #5d6a19c9
+# %% ../nbs/workshop/09_record.ipynb #8920ff8b
 import csv
 import hashlib
 import io
@@ -21,8 +21,8 @@ import pandas as pd
 
 from .errors import BadInput
 from .files import whole_file
-from .training import environment
 
+# %% ../nbs/workshop/09_record.ipynb #cc206668
 FORMAT = 2
 """Of a results folder; 1 had no runs.csv."""
 
@@ -41,7 +41,7 @@ INCOMPLETE = (
 
 STAMP = ("commit", "dirty")  # of an environment, what belongs to a run and not to a machine
 
-
+# %% ../nbs/workshop/09_record.ipynb #aab35fcf
 def as_text(value: Any) -> str:
     """A value as it stands in a table: six digits of a float, nothing for what is missing.
 
@@ -80,14 +80,14 @@ def read_csv(path: Path) -> list[dict[str, str]]:
             )
     return rows
 
-
+# %% ../nbs/workshop/09_record.ipynb #e8aff3bb
 def digest(rows: Sequence[Mapping[str, Any]]) -> str:
     """A short fingerprint of some rows; columns that are empty in all of them do not count."""
     filled = {name for row in rows for name, value in row.items() if as_text(value)}
     text = to_csv([{n: v for n, v in row.items() if n in filled} for row in rows])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-
+# %% ../nbs/workshop/09_record.ipynb #12c50408
 def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Who made a run: (commit and dirty, the rest of its environment).
 
@@ -95,6 +95,8 @@ def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         run_dir: a run folder; what `fit` wrote there counts, because the training may have ended at an earlier commit.
             A tree that was dirty at either time is dirty.
     """
+    from mr2ct.training import environment  # here, so that reading a record loads no torch
+
     now, kept = environment(), {}
     if run_dir is not None and (run_dir / "environment.json").is_file():
         kept = json.loads((run_dir / "environment.json").read_text())
@@ -104,7 +106,7 @@ def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         who["dirty"] = now["dirty"] if not kept.get("dirty") else kept["dirty"]
     return who, whole
 
-
+# %% ../nbs/workshop/09_record.ipynb #28982dc5
 @dataclass
 class Record:
     """The tables of a study on disk: config.json, cases.csv, runs.csv, environments.json.
@@ -215,7 +217,7 @@ class Record:
             with whole_file(self.folder / name) as temporary:
                 temporary.write_text(text)
 
-
+# %% ../nbs/workshop/09_record.ipynb #47dfae8c
 def _difference(name: str, wanted: Any, got: Any) -> str:
     """The first place where two values differ, in words; "" where they agree."""
     if isinstance(wanted, dict) and isinstance(got, dict):
@@ -252,7 +254,7 @@ def environments_of(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / "environments.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 
-
+# %% ../nbs/workshop/09_record.ipynb #c125831d
 def check_record(folder: str | Path) -> list[str]:
     """What does not hold in the record of a results folder, one line each; an empty list where all holds.
 
@@ -312,7 +314,7 @@ def _check_run(
         )
     return found
 
-
+# %% ../nbs/workshop/09_record.ipynb #9c821fd9
 def results_folder(results: str | Path | None = None) -> Path:
     """The folder of recorded studies: as given, or `results` beside or above the present folder, or of the checkout.
 
@@ -328,7 +330,7 @@ def results_folder(results: str | Path | None = None) -> Path:
             return folder / "results"
     raise BadInput(f"results: expected a folder of that name in {Path.cwd()} or above, found none")
 
-
+# %% ../nbs/workshop/09_record.ipynb #fec0ec64
 def find_study(
     name: str, results: str | Path | None = None, *, say: Callable[[str], None] = print
 ) -> Path:
