@@ -179,7 +179,7 @@ def bench(
     fabric.barrier()
     return out / "report.html"
 
-# %% ../nbs/50_benchmark.ipynb #c3737612
+# %% ../nbs/50_benchmark.ipynb #57746cdb
 def _config(
     profile: Profile, data: str | Path | None, rigid_mm: float, deform_mm: float
 ) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TREATMENTS', 'pooled', 'MapWatch', 'judge_maps', 'film_weights', 'keep_maps']
 
-# %% ../nbs/workshop/51_maps.ipynb #f4277ddc
+# %% ../nbs/workshop/51_maps.ipynb #47c3f3cd
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
@@ -25,7 +25,7 @@ from .runs import How, Run, train_run
 from .training import Method
 from .trust import map_quality, read_probe
 
-# %% ../nbs/workshop/51_maps.ipynb #7f0b9823
+# %% ../nbs/workshop/51_maps.ipynb #0965117f
 def pooled(u: torch.Tensor, side: int) -> torch.Tensor:
     """The mean over squares of some pixels a side, fewer at the edge: (N, 1, H, W) to the same shape.
 
@@ -43,7 +43,7 @@ TREATMENTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sign_smooth_5": lambda u: pooled(u.sign(), 5),
 }
 
-# %% ../nbs/workshop/51_maps.ipynb #516794dc
+# %% ../nbs/workshop/51_maps.ipynb #d12bd55a
 class MapWatch:
     """Judges maps of trust while a network learns.
 
@@ -111,7 +111,7 @@ class MapWatch:
         self.keep(self.steps, "residual", "raw", "one moment", residual.max() - residual)
         return self.rows
 
-# %% ../nbs/workshop/51_maps.ipynb #1d15ad74
+# %% ../nbs/workshop/51_maps.ipynb #c8e13b14
 def _off(table: pd.DataFrame) -> pd.DataFrame:
     """The training pairs of `misaligned_phantoms` that do not fit and are not trusted."""
     learned = split_clean(table)[0]
@@ -135,7 +135,7 @@ def judge_maps(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[str, Any]
     method, facts = train_run(run, how, table=table, watch=watch, resume=False)
     return [run.keys | {"path": run.entry.name} | row for row in watch.finish(method)], facts
 
-# %% ../nbs/workshop/51_maps.ipynb #100f0efd
+# %% ../nbs/workshop/51_maps.ipynb #3610fa94
 def film_weights(
     name: str, run: Run, how: How, *, seen: dict[str, Any], trusted: dict[str, Any]
 ) -> list[tuple[int, torch.Tensor]]:
@@ -176,7 +176,7 @@ def film_weights(
     )
     return [(int(step), film[step]) for step in moments]
 
-# %% ../nbs/workshop/51_maps.ipynb #517b0536
+# %% ../nbs/workshop/51_maps.ipynb #d0cb01f7
 def keep_maps(plan: Sequence[Run], how: How, folder: Path) -> None:
     """Write `maps.npz`: weights of raw and useful reweighting on two slices of three cases at eight moments each.
 

@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'INCOMPLETE', 'STAMP', 'as_text', 'to_csv', 'read_csv', 'digest', 'stamp', 'Record', 'read_config',
            'environments_of', 'check_record', 'results_folder', 'find_study', 'origin_of', 'read_study']
 
-# %% ../nbs/workshop/09_record.ipynb #8920ff8b
+# %% ../nbs/workshop/09_record.ipynb #70415a48
 import csv
 import hashlib
 import io
@@ -22,7 +22,7 @@ import pandas as pd
 from .errors import BadInput
 from .files import whole_file
 
-# %% ../nbs/workshop/09_record.ipynb #cc206668
+# %% ../nbs/workshop/09_record.ipynb #bac35dcf
 FORMAT = 2
 """Of a results folder; 1 had no runs.csv."""
 
@@ -41,7 +41,7 @@ INCOMPLETE = (
 
 STAMP = ("commit", "dirty")  # of an environment, what belongs to a run and not to a machine
 
-# %% ../nbs/workshop/09_record.ipynb #aab35fcf
+# %% ../nbs/workshop/09_record.ipynb #43d98800
 def as_text(value: Any) -> str:
     """A value as it stands in a table: six digits of a float, nothing for what is missing.
 
@@ -80,14 +80,14 @@ def read_csv(path: Path) -> list[dict[str, str]]:
             )
     return rows
 
-# %% ../nbs/workshop/09_record.ipynb #e8aff3bb
+# %% ../nbs/workshop/09_record.ipynb #d2c9745a
 def digest(rows: Sequence[Mapping[str, Any]]) -> str:
     """A short fingerprint of some rows; columns that are empty in all of them do not count."""
     filled = {name for row in rows for name, value in row.items() if as_text(value)}
     text = to_csv([{n: v for n, v in row.items() if n in filled} for row in rows])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-# %% ../nbs/workshop/09_record.ipynb #12c50408
+# %% ../nbs/workshop/09_record.ipynb #d0131ad3
 def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Who made a run: (commit and dirty, the rest of its environment).
 
@@ -106,7 +106,7 @@ def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         who["dirty"] = now["dirty"] if not kept.get("dirty") else kept["dirty"]
     return who, whole
 
-# %% ../nbs/workshop/09_record.ipynb #28982dc5
+# %% ../nbs/workshop/09_record.ipynb #3ed7cd57
 @dataclass
 class Record:
     """The tables of a study on disk: config.json, cases.csv, runs.csv, environments.json.
@@ -217,7 +217,7 @@ class Record:
             with whole_file(self.folder / name) as temporary:
                 temporary.write_text(text)
 
-# %% ../nbs/workshop/09_record.ipynb #47dfae8c
+# %% ../nbs/workshop/09_record.ipynb #3992891b
 def _difference(name: str, wanted: Any, got: Any) -> str:
     """The first place where two values differ, in words; "" where they agree."""
     if isinstance(wanted, dict) and isinstance(got, dict):
@@ -254,7 +254,7 @@ def environments_of(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / "environments.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 
-# %% ../nbs/workshop/09_record.ipynb #c125831d
+# %% ../nbs/workshop/09_record.ipynb #e2e5b857
 def check_record(folder: str | Path) -> list[str]:
     """What does not hold in the record of a results folder, one line each; an empty list where all holds.
 
@@ -314,7 +314,7 @@ def _check_run(
         )
     return found
 
-# %% ../nbs/workshop/09_record.ipynb #9c821fd9
+# %% ../nbs/workshop/09_record.ipynb #f801fe84
 def results_folder(results: str | Path | None = None) -> Path:
     """The folder of recorded studies: as given, or `results` beside or above the present folder, or of the checkout.
 
@@ -330,7 +330,7 @@ def results_folder(results: str | Path | None = None) -> Path:
             return folder / "results"
     raise BadInput(f"results: expected a folder of that name in {Path.cwd()} or above, found none")
 
-# %% ../nbs/workshop/09_record.ipynb #fec0ec64
+# %% ../nbs/workshop/09_record.ipynb #281e58ab
 def find_study(
     name: str, results: str | Path | None = None, *, say: Callable[[str], None] = print
 ) -> Path:

@@ -6,7 +6,7 @@
 __all__ = ['REFERENCE', 'KEYS', 'MADE_UP', 'STYLE', 'PICTURE_S', 'leaderboard', 'readable', 'summary', 'report_picture',
            'in_a_sentence', 'write_report']
 
-# %% ../nbs/workshop/50_report.ipynb #10eb4afa
+# %% ../nbs/workshop/50_report.ipynb #4d6b2d34
 import base64
 import html
 import json
@@ -24,7 +24,7 @@ from .errors import BadInput
 from .files import whole_file
 from .volumes import load, read_case, spacing_mm, to_array
 
-# %% ../nbs/workshop/50_report.ipynb #4495f8c4
+# %% ../nbs/workshop/50_report.ipynb #aeff93d9
 REFERENCE = "bulk_3"
 KEYS = ("run", "method", "seed", "case")
 
@@ -72,7 +72,7 @@ def leaderboard(
     ]
     return board[order].sort_values(metric, ascending=metric.startswith("mae"))
 
-# %% ../nbs/workshop/50_report.ipynb #bb3c3d0b
+# %% ../nbs/workshop/50_report.ipynb #82312d11
 def readable(board: pd.DataFrame, reference: str) -> pd.DataFrame:
     """A leaderboard for people: numbers with their intervals as text, best method first.
 
@@ -144,7 +144,7 @@ def _made_up(out: Path) -> bool:
     config = out / "config.json"
     return not config.is_file() or json.loads(config.read_text()).get("data") is None
 
-# %% ../nbs/workshop/50_report.ipynb #79b647f1
+# %% ../nbs/workshop/50_report.ipynb #77719f5e
 def _example(out: Path, name: str) -> Path:
     """The synthetic CT kept for the report by the first seed of a method."""
     return next(iter(sorted((out / "runs").glob(f"{name}-seed*/example.nii.gz"))), out / "none")
@@ -190,7 +190,7 @@ def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     fig.colorbar(signed, ax=axes, label="sCT − CT, HU", shrink=0.5, location="right", pad=0.01)
     return fig
 
-# %% ../nbs/workshop/50_report.ipynb #a1675804
+# %% ../nbs/workshop/50_report.ipynb #4b9eafb8
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;color:#222}
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:1em 0;font-size:14px}
 td,th{padding:.25em .6em;text-align:right;border-bottom:1px solid #ddd}
@@ -234,7 +234,7 @@ def _cost_table(out: Path) -> pd.DataFrame:
     text = {named.get(c, c): cost[c].map(forms.get(c, "{:,.0f}").format) for c in cost}
     return pd.DataFrame(text).rename_axis(None)
 
-# %% ../nbs/workshop/50_report.ipynb #6e6cbe74
+# %% ../nbs/workshop/50_report.ipynb #fc628090
 PICTURE_S = 60.0
 
 
@@ -263,7 +263,7 @@ def write_report(out: str | Path, table: pd.DataFrame, last: bool = True) -> Pat
         temporary.write_text(_page(out, board, reference, table.attrs.get("note", ""), last))
     return out / "report.html"
 
-# %% ../nbs/workshop/50_report.ipynb #f73e1704
+# %% ../nbs/workshop/50_report.ipynb #5b22c180
 def _page(out: Path, board: pd.DataFrame, reference: str, note: str, last: bool) -> str:
     """The page itself."""
     config = json.loads((out / "config.json").read_text())
