@@ -150,45 +150,39 @@ def bench(
     check_workers(workers, fabric)
     if data is not None:
         list_cases(data, check=True)
-    config = _config(profile, data, rigid_mm, deform_mm)
+    moved = {"rigid_mm": float(rigid_mm), "deform_mm": float(deform_mm)}
+    config = _config(profile, data, moved)
     plan = plan_runs(entries, seeds, profile=profile, data=data or out / "data")
     if fabric.is_global_zero:
         Record.open(out, config).write(_place)
         if data is None:
-            moved = {"rigid_mm": rigid_mm, "deform_mm": deform_mm}
-            make_phantoms(
-                out / "data", profile.cases, shape=profile.shape, progress=progress, **moved
-            )
+            options = {"shape": profile.shape, "progress": progress}
+            make_phantoms(out / "data", profile.cases, **options, **moved)
     fabric.barrier()
-    record, table, how = (
-        Record.open(out, config),
-        list_cases(data or out / "data"),
-        How(out, fabric, progress),
-    )
+    record, table = Record.open(out, config), list_cases(data or out / "data")
 
     def report(last: bool = False) -> None:
         with whole_file(out / "cost.csv") as temporary:
             temporary.write_text(_cost(record))
         write_report(out, table, last)
 
-    run_all(
-        plan, record, how=how, work=train_and_score, order=_place, workers=workers, after=report
-    )
+    options = {"work": train_and_score, "order": _place, "workers": workers, "after": report}
+    run_all(plan, record, how=How(out, fabric, progress), **options)
     if fabric.is_global_zero:
         report(last=True)
     fabric.barrier()
     return out / "report.html"
 
-# %% ../nbs/50_benchmark.ipynb #57746cdb
+# %% ../nbs/50_benchmark.ipynb #2c59d5ef
 def _config(
-    profile: Profile, data: str | Path | None, rigid_mm: float, deform_mm: float
+    profile: Profile, data: str | Path | None, moved: Mapping[str, float]
 ) -> dict[str, Any]:
     """What a folder must agree in to be gone on with."""
     return {
         "profile": asdict(profile),
         "profiles": {"": asdict(profile)},
         "data": None if data is None else Path(data).name,
-        "misalignment_mm": {"rigid": float(rigid_mm), "deform": float(deform_mm)},
+        "misalignment": dict(moved),
     }
 
 

@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'INCOMPLETE', 'STAMP', 'as_text', 'to_csv', 'read_csv', 'digest', 'stamp', 'Record', 'read_config',
            'environments_of', 'check_record', 'results_folder', 'find_study', 'origin_of', 'read_study']
 
-# %% ../nbs/workshop/09_record.ipynb #70415a48
+# %% ../nbs/workshop/09_record.ipynb #73aede34
 import csv
 import hashlib
 import io
@@ -22,7 +22,7 @@ import pandas as pd
 from .errors import BadInput
 from .files import whole_file
 
-# %% ../nbs/workshop/09_record.ipynb #bac35dcf
+# %% ../nbs/workshop/09_record.ipynb #8b4c2eb5
 FORMAT = 2
 """Of a results folder; 1 had no runs.csv."""
 
@@ -41,7 +41,7 @@ INCOMPLETE = (
 
 STAMP = ("commit", "dirty")  # of an environment, what belongs to a run and not to a machine
 
-# %% ../nbs/workshop/09_record.ipynb #43d98800
+# %% ../nbs/workshop/09_record.ipynb #fc381a67
 def as_text(value: Any) -> str:
     """A value as it stands in a table: six digits of a float, nothing for what is missing.
 
@@ -80,14 +80,14 @@ def read_csv(path: Path) -> list[dict[str, str]]:
             )
     return rows
 
-# %% ../nbs/workshop/09_record.ipynb #d2c9745a
+# %% ../nbs/workshop/09_record.ipynb #441a6e83
 def digest(rows: Sequence[Mapping[str, Any]]) -> str:
     """A short fingerprint of some rows; columns that are empty in all of them do not count."""
     filled = {name for row in rows for name, value in row.items() if as_text(value)}
     text = to_csv([{n: v for n, v in row.items() if n in filled} for row in rows])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-# %% ../nbs/workshop/09_record.ipynb #d0131ad3
+# %% ../nbs/workshop/09_record.ipynb #171feafd
 def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Who made a run: (commit and dirty, the rest of its environment).
 
@@ -106,7 +106,7 @@ def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         who["dirty"] = now["dirty"] if not kept.get("dirty") else kept["dirty"]
     return who, whole
 
-# %% ../nbs/workshop/09_record.ipynb #3ed7cd57
+# %% ../nbs/workshop/09_record.ipynb #4caa7497
 @dataclass
 class Record:
     """The tables of a study on disk: config.json, cases.csv, runs.csv, environments.json.
@@ -147,33 +147,17 @@ class Record:
     def join(self, folder: Path) -> None:
         """Take over the finished runs of a folder that holds the same study.
 
+        Args:
+            folder: of a record.
+
         Raises:
             BadInput: as for `open`.
         """
-        old, path = read_config(folder), folder / "config.json"
-        for name in sorted(self.config.keys() - {"asks", "profiles"}):
-            if differs := _difference(name, self.config[name], old.get(name)):
-                raise BadInput(
-                    f"{path}: expected {differs}: it holds another study, or another size of it"
-                )
-        for values, profile in old.get("profiles", {}).items():
-            wanted = self.config.setdefault("profiles", {}).setdefault(values, profile)
-            if differs := _difference(f"profile of {values or 'all runs'}", wanted, profile):
-                raise BadInput(f"{path}: expected {differs}: it was trained at another size")
-        known = environments_of(folder)
-        rows: dict[str, list[dict[str, Any]]] = {}
-        for row in read_csv(folder / "cases.csv"):
-            rows.setdefault(row.get("run", ""), []).append(row)
-        for run in read_csv(folder / "runs.csv"):
-            name = run["run"]
-            if name not in rows or name in self.runs:
-                continue
-            if digest(rows[name]) != run["digest"]:
-                raise BadInput(
-                    f"{folder / 'cases.csv'}: expected the rows that run {name} wrote, got others"
-                )
-            self.rows[name], self.runs[name] = rows[name], run
-            self.environments[run["environment"]] = known[run["environment"]]
+        _agree(self.config, folder)
+        self.environments |= environments_of(folder)
+        for name, (run, rows) in _finished(folder).items():
+            if name not in self.runs:
+                self.rows[name], self.runs[name] = rows, run
 
     def add(
         self,
@@ -206,18 +190,22 @@ class Record:
                 runs give the same bytes whatever came first.
         """
         names = sorted(self.runs, key=(lambda n: order(self.runs[n])) if order else None)
-        cases = [row for name in names for row in self.rows[name]]
-        texts = {
-            "config.json": json.dumps(self.config, indent=2) + "\n",
-            "cases.csv": to_csv(cases),
-            "environments.json": json.dumps(self.environments, indent=2, sort_keys=True) + "\n",
-            "runs.csv": to_csv([self.runs[name] for name in names]),
-        }
-        for name, text in texts.items() if self.runs else [("config.json", texts["config.json"])]:
+        for name, text in _texts(self, names).items():
             with whole_file(self.folder / name) as temporary:
                 temporary.write_text(text)
 
-# %% ../nbs/workshop/09_record.ipynb #3992891b
+# %% ../nbs/workshop/09_record.ipynb #c7b46783
+def _texts(record: Record, names: Sequence[str]) -> dict[str, str]:
+    """The files of a record, its runs in this order; the config alone before there are any."""
+    texts = {"config.json": json.dumps(record.config, indent=2) + "\n"}
+    if names:
+        rows = [row for name in names for row in record.rows[name]]
+        machines = json.dumps(record.environments, indent=2, sort_keys=True)
+        texts |= {"cases.csv": to_csv(rows), "environments.json": machines + "\n"}
+        texts["runs.csv"] = to_csv([record.runs[name] for name in names])
+    return texts
+
+# %% ../nbs/workshop/09_record.ipynb #a8a8d767
 def _difference(name: str, wanted: Any, got: Any) -> str:
     """The first place where two values differ, in words; "" where they agree."""
     if isinstance(wanted, dict) and isinstance(got, dict):
@@ -228,6 +216,37 @@ def _difference(name: str, wanted: Any, got: Any) -> str:
     return "" if wanted == got else f"{name} = {wanted!r} to go on, got {got!r}"
 
 
+def _agree(config: dict[str, Any], folder: Path) -> None:
+    """Compare a config with that of a folder; what varies may have more values, which are taken over."""
+    old, path = read_config(folder), folder / "config.json"
+    for name in sorted(config.keys() - {"asks", "profiles"}):
+        if differs := _difference(name, config[name], old.get(name)):
+            raise BadInput(
+                f"{path}: expected {differs}: it holds another study, or another size of it"
+            )
+    for values, profile in old.get("profiles", {}).items():
+        wanted = config.setdefault("profiles", {}).setdefault(values, profile)
+        if differs := _difference(f"profile of {values or 'all runs'}", wanted, profile):
+            raise BadInput(f"{path}: expected {differs}: it was trained at another size")
+
+
+def _finished(folder: Path) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """The runs of a folder whose rows are there, each with its rows."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in read_csv(folder / "cases.csv"):
+        rows.setdefault(row.get("run", ""), []).append(row)
+    found = {}
+    for run in read_csv(folder / "runs.csv"):
+        name = run["run"]
+        if name in rows and digest(rows[name]) != run["digest"]:
+            raise BadInput(
+                f"{folder / 'cases.csv'}: expected the rows that run {name} wrote, got others"
+            )
+        if name in rows:
+            found[name] = run, rows[name]
+    return found
+
+# %% ../nbs/workshop/09_record.ipynb #228708e8
 def read_config(folder: str | Path) -> dict[str, Any]:
     """The config of a results folder.
 
@@ -254,7 +273,7 @@ def environments_of(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / "environments.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 
-# %% ../nbs/workshop/09_record.ipynb #e2e5b857
+# %% ../nbs/workshop/09_record.ipynb #8a73b2fa
 def check_record(folder: str | Path) -> list[str]:
     """What does not hold in the record of a results folder, one line each; an empty list where all holds.
 
@@ -285,7 +304,7 @@ def check_record(folder: str | Path) -> list[str]:
         found += _check_run(run, wrote.get(run["run"], []), profiles, known)
     return [f"{folder / line}" for line in sorted(found)]
 
-
+# %% ../nbs/workshop/09_record.ipynb #bcae4353
 def _check_run(
     run: Mapping[str, str],
     rows: Sequence[Mapping[str, str]],
@@ -314,7 +333,7 @@ def _check_run(
         )
     return found
 
-# %% ../nbs/workshop/09_record.ipynb #f801fe84
+# %% ../nbs/workshop/09_record.ipynb #3cd0971f
 def results_folder(results: str | Path | None = None) -> Path:
     """The folder of recorded studies: as given, or `results` beside or above the present folder, or of the checkout.
 
@@ -330,7 +349,7 @@ def results_folder(results: str | Path | None = None) -> Path:
             return folder / "results"
     raise BadInput(f"results: expected a folder of that name in {Path.cwd()} or above, found none")
 
-# %% ../nbs/workshop/09_record.ipynb #281e58ab
+# %% ../nbs/workshop/09_record.ipynb #5894da56
 def find_study(
     name: str, results: str | Path | None = None, *, say: Callable[[str], None] = print
 ) -> Path:

@@ -6,7 +6,7 @@
 __all__ = ['Work', 'Run', 'How', 'plan_runs', 'features_used', 'train_run', 'do_run', 'choose_workers', 'check_workers', 'pack',
            'run_all']
 
-# %% ../nbs/workshop/50_runs.ipynb #c6c187e7
+# %% ../nbs/workshop/50_runs.ipynb #8d774aea
 import json
 import os
 import pickle
@@ -37,7 +37,7 @@ from .record import Record, stamp
 from .training import Method, Profile, measured
 from .worlds import phantom_version
 
-# %% ../nbs/workshop/50_runs.ipynb #8c8272da
+# %% ../nbs/workshop/50_runs.ipynb #79c8d889
 @dataclass(frozen=True)
 class Run:
     """One training, and whom it is scored on: a row of runs.csv.
@@ -90,7 +90,7 @@ class How:
 Work = Callable[[Run, How], tuple[list[dict[str, Any]], dict[str, Any]]]
 """What is done with a run: returns its rows of cases.csv and its facts for runs.csv."""
 
-# %% ../nbs/workshop/50_runs.ipynb #fad1ca70
+# %% ../nbs/workshop/50_runs.ipynb #3388d8cb
 def plan_runs(
     entries: Sequence[Entry],
     seeds: Sequence[int],
@@ -121,7 +121,7 @@ def plan_runs(
         if (seed == 0 if entry.needs == "nothing" else seed in seeds)
     ]
 
-# %% ../nbs/workshop/50_runs.ipynb #4a75c693
+# %% ../nbs/workshop/50_runs.ipynb #067452c1
 def features_used(method: nn.Module) -> str:
     """The feature networks that a method has loaded, such as "squeezenet1_1 trained 1f3a9c02"; "" where there are none.
 
@@ -154,7 +154,7 @@ def _in_words(features: Features) -> str:
         total.update(values.detach().cpu().numpy().tobytes())
     return f"{features.name} trained {total.hexdigest()[:8]}"
 
-# %% ../nbs/workshop/50_runs.ipynb #bb47a4b1
+# %% ../nbs/workshop/50_runs.ipynb #17b4ad8c
 def train_run(
     run: Run,
     how: How,
@@ -197,7 +197,7 @@ def train_run(
     }
     return method, facts
 
-# %% ../nbs/workshop/50_runs.ipynb #adfecaaf
+# %% ../nbs/workshop/50_runs.ipynb #41918d62
 def do_run(
     run: Run, how: How, work: Work
 ) -> tuple[list[dict[str, Any]], dict[str, Any], tuple[dict, dict]]:
@@ -216,7 +216,7 @@ def do_run(
     known |= {"phantom": phantom_version(run.data) or "", "says": run.entry.says}
     return rows, known | facts, stamp(how.run_dir(run))
 
-# %% ../nbs/workshop/50_runs.ipynb #ec4f68c4
+# %% ../nbs/workshop/50_runs.ipynb #4952fb86
 def choose_workers(fabric: Fabric, mb_each: int = 2000) -> int:
     """How many runs this machine can work on at a time: 1 on a GPU or with several processes, else as cores allow.
 
@@ -255,7 +255,7 @@ def _begin_worker(parent: int) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
 
-# %% ../nbs/workshop/50_runs.ipynb #424bedcc
+# %% ../nbs/workshop/50_runs.ipynb #891c628e
 def pack(run: Run, work: Work) -> bytes:
     """A run and its work as bytes, for a process of its own.
 
@@ -279,7 +279,7 @@ def _in_worker(packed: bytes, out: Path) -> tuple[list[dict], dict, tuple[dict, 
     run, work = pickle.loads(packed)  # our own bytes, made a moment ago by the parent
     return do_run(run, How(out, None, False), work)
 
-# %% ../nbs/workshop/50_runs.ipynb #ecefb2bf
+# %% ../nbs/workshop/50_runs.ipynb #b7ad391b
 def _results(
     todo: Sequence[Run], how: How, work: Work, workers: int
 ) -> Iterator[tuple[Run, tuple[list[dict], dict, tuple[dict, dict]]]]:
@@ -302,7 +302,7 @@ def _results(
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-# %% ../nbs/workshop/50_runs.ipynb #92b13981
+# %% ../nbs/workshop/50_runs.ipynb #be16df91
 def run_all(
     plan: Sequence[Run],
     record: Record,

@@ -9,7 +9,7 @@ __all__ = ['Values', 'STUDIES', 'MissingData', 'as_given', 'a_quarter', 'three_q
            'rival_entries', 'lever_entries', 'pelvis_size', 'quarter_of_the_pair', 'one_and_two_budgets',
            'keep_leaderboard', 'find_study_by_name', 'describe_studies', 'run_studies', 'study_facts']
 
-# %% ../nbs/51_misalignment.ipynb #bc4f99bb
+# %% ../nbs/51_misalignment.ipynb #08ce8c1c
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ from .trust import LEVERS, Rival, ToldUNet, lever_for
 from .unet import RegressionUNet
 from .worlds import four_channel_phantoms, make_phantoms, misaligned_phantoms
 
-# %% ../nbs/51_misalignment.ipynb #356ae9c8
+# %% ../nbs/51_misalignment.ipynb #00a23724
 Values = Mapping[str, Any]
 
 
@@ -64,7 +64,7 @@ def three_quarters(profile: Profile, values: Values) -> Profile:
     small = profile.scaled("three quarters", crop=0.75, width=0.75)
     return replace(small, samples=values.get("samples", small.samples))
 
-# %% ../nbs/51_misalignment.ipynb #4c6859f1
+# %% ../nbs/51_misalignment.ipynb #1772ff18
 def aligned_world(folder: Path, profile: Profile, values: Values) -> Path:
     """Phantoms whose pairs fit."""
     return make_phantoms(folder / "data", profile.cases, shape=profile.shape, progress=False)
@@ -108,7 +108,7 @@ def unpaired_world(folder: Path, profile: Profile, values: Values) -> Path:
         )
     return found
 
-# %% ../nbs/51_misalignment.ipynb #5fb96b15
+# %% ../nbs/51_misalignment.ipynb #b7c6efc7
 @dataclass(frozen=True)
 class Study:
     """One question, and all that is needed to answer it.
@@ -171,7 +171,7 @@ def in_words(values: Values) -> str:
     """
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
-# %% ../nbs/51_misalignment.ipynb #17471254
+# %% ../nbs/51_misalignment.ipynb #921b533d
 def plan_study(
     study: Study,
     profile: Profile,
@@ -224,7 +224,7 @@ def place_in(study: Study, profile: Profile) -> Callable[[Mapping[str, Any]], tu
 
     return place
 
-# %% ../nbs/51_misalignment.ipynb #bfcd2a5c
+# %% ../nbs/51_misalignment.ipynb #0e482aa2
 def run_study(
     name: str | Study,
     profile: str | Profile = "laptop",
@@ -274,7 +274,7 @@ def run_study(
     record.write(order)
     return _finish(study, plan, how, record, None if results is None else Path(results))
 
-# %% ../nbs/51_misalignment.ipynb #97f1bb86
+# %% ../nbs/51_misalignment.ipynb #aa795b53
 def _config(study: Study, profile: Profile) -> dict[str, Any]:
     sizes = {values: asdict(size) for values, size in study.sizes(profile).items()}
     asked = {"study": study.name, "asks": study.asks, "profile": asdict(profile)}
@@ -323,7 +323,7 @@ def _finish(
         temporary.write_text(describe_results(results))
     return folder
 
-# %% ../nbs/51_misalignment.ipynb #c8f01d65
+# %% ../nbs/51_misalignment.ipynb #8daa9764
 def describe_record(study: Study, record: Record) -> str:
     """README.md of a recorded study.
 
@@ -374,7 +374,7 @@ def describe_results(results: str | Path) -> str:
         lines.append(f"| {study.name} | {study.chapter} | {study.asks} | {state} |")
     return "\n".join(lines) + "\n"
 
-# %% ../nbs/51_misalignment.ipynb #a3ec7e72
+# %% ../nbs/51_misalignment.ipynb #87a6ce12
 def _variant(
     name: str, chapter: str, build: Callable[..., Any], says: str, **options: Any
 ) -> Entry:
@@ -401,7 +401,7 @@ def loss_entries() -> Iterator[Entry]:
             name, "21_losses", partial(sized, RegressionUNet), f"U-Net, loss {name}", loss=loss
         )
 
-
+# %% ../nbs/51_misalignment.ipynb #c7f41a5d
 def rival_entries() -> Iterator[Entry]:
     """What learned weights must beat, and the forms of the weights themselves."""
     plain = partial(sized, Rival)
@@ -440,7 +440,7 @@ def lever_entries() -> Iterator[Entry]:
         says = f"meta_raw with {', '.join(f'{n} {v}' for n, v in options.items())}"
         yield _variant(f"lever_{name}", "36_trust", lever_for, says, **options)
 
-# %% ../nbs/51_misalignment.ipynb #10628617
+# %% ../nbs/51_misalignment.ipynb #07bd7f11
 def pelvis_size(profile: Profile, values: Values) -> Profile:
     """A fifth of the samples, two a step, on larger slices: for real pelves without pairs."""
     return replace(profile.scaled("pelvis", samples=0.2, crop=1.5), batch_size=2)
@@ -481,7 +481,7 @@ def keep_leaderboard(plan: Sequence[Run], how: How, folder: Path) -> None:
         folder / "cost.csv", index=False, lineterminator="\n"
     )
 
-# %% ../nbs/51_misalignment.ipynb #e01f6120
+# %% ../nbs/51_misalignment.ipynb #e37380eb
 _MORE = ("bulk_3", "unet", "pgan", "ctx_pgan", "reg_pgan", "meta")
 _CYCLES = (
     LADDER["cyclegan"],
@@ -519,7 +519,7 @@ _STUDIES = (
 )  # fmt: skip
 STUDIES: dict[str, Study] = {study.name: study for study in _STUDIES}
 
-# %% ../nbs/51_misalignment.ipynb #6d2ac63c
+# %% ../nbs/51_misalignment.ipynb #14f2f552
 def find_study_by_name(name: str | Study) -> Study:
     """A study of `STUDIES`; a `Study` is returned as it is.
 
@@ -560,7 +560,7 @@ def describe_studies(results: str | Path | None = None) -> pd.DataFrame:
         }
     return pd.DataFrame(rows).T.rename_axis("study")
 
-
+# %% ../nbs/51_misalignment.ipynb #69e0db7c
 def run_studies(
     names: Sequence[str] | None = None,
     profile: str | Profile = "laptop",

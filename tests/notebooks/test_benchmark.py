@@ -100,7 +100,7 @@ def test_what_cannot_be_gone_on_with_is_refused_in_a_line():
                 {},
             ),
             (
-                "config.json: expected misalignment_mm.rigid = 4.0 to go on, got 0.0",
+                "config.json: expected misalignment.rigid_mm = 4.0 to go on, got 0.0",
                 TINY,
                 {"rigid_mm": 4},
             ),
