@@ -24,8 +24,9 @@ from .ladder import LADDER, Entry, cut_slab, find_entry
 from .metrics import score
 from .record import Record, to_csv
 from .report import leaderboard, readable, report_picture, summary, write_report
+from .run_folder import measured, start_fabric
 from .runs import How, Run, check_workers, choose_workers, plan_runs, run_all, train_run
-from .training import PROFILES, Method, Profile, measured, start_fabric, synthesize
+from .training import PROFILES, Method, Profile, synthesize
 from .volumes import crop_slices, read_case, save, shape_of, to_array
 from .worlds import make_phantoms
 
@@ -173,7 +174,7 @@ def bench(
     fabric.barrier()
     return out / "report.html"
 
-# %% ../nbs/50_benchmark.ipynb #2c59d5ef
+# %% ../nbs/50_benchmark.ipynb #1d988340
 def _config(
     profile: Profile, data: str | Path | None, moved: Mapping[str, float]
 ) -> dict[str, Any]:

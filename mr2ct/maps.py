@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TREATMENTS', 'pooled', 'MapWatch', 'finish', 'judge_maps', 'film_weights', 'keep_maps']
 
-# %% ../nbs/workshop/51_maps.ipynb #c3bd51a5
+# %% ../nbs/workshop/51_maps.ipynb #674935d5
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
@@ -25,9 +25,13 @@ from .runs import How, Run, train_run
 from .training import Method
 from .trust import map_quality, read_probe
 
-# %% ../nbs/workshop/51_maps.ipynb #916a221a
+# %% ../nbs/workshop/51_maps.ipynb #e20e9b7a
 def pooled(u: torch.Tensor, side: int) -> torch.Tensor:
     """The mean over squares of some pixels a side, fewer at the edge: (N, 1, H, W) to the same shape.
+
+    Args:
+        u: a map.
+        side: of the square, odd.
 
     >>> pooled(torch.tensor([[[[0.0, 3.0, 6.0]]]]), 3)[0, 0, 0].tolist()
     [1.5, 3.0, 4.5]
@@ -43,7 +47,7 @@ TREATMENTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sign_smooth_5": lambda u: pooled(u.sign(), 5),
 }
 
-# %% ../nbs/workshop/51_maps.ipynb #fe07512d
+# %% ../nbs/workshop/51_maps.ipynb #03f8ceb5
 class MapWatch:
     """Judges maps of trust while a network learns.
 
@@ -65,7 +69,7 @@ class MapWatch:
 
     def __call__(self, step: int, method: Method) -> None:
         net = method.net.module
-        few = self.gradient(net, 4)
+        few = self._gradient(net, 4)
         old = self.running or few
         self.running = {n: 0.9 * old[n] + 0.1 * g for n, g in few.items()}
         self.still = self.still or deepcopy(net)
@@ -73,33 +77,33 @@ class MapWatch:
             mean.data.lerp_(p.data, 0.2)
         if step % self.every:
             return
-        self.judge(step, "4 trusted", net, few)
-        self.judge(step, "running mean", net, self.running)
-        self.judge(step, "all trusted", net, self.gradient(net, None))
-        self.judge(step, "all, averaged network", self.still, self.gradient(self.still, None))
+        self._judge(step, "4 trusted", net, few)
+        self._judge(step, "running mean", net, self.running)
+        self._judge(step, "all trusted", net, self._gradient(net, None))
+        self._judge(step, "all, averaged network", self.still, self._gradient(self.still, None))
 
-    def judge(self, step: int, source: str, net: nn.Module, gradient: dict) -> None:
+    def _judge(self, step: int, source: str, net: nn.Module, gradient: dict) -> None:
         """Judge a network's map in every treatment, and add it to the sums over time."""
         with torch.no_grad():
             u = agreement(net, self.seen["mr"], ct=self.seen["ct"], gradient=gradient)[0]
         u /= u.abs().mean()
         for name, treat in TREATMENTS.items():
-            self.keep(step, source, name, "one moment", treat(u))
+            self._keep(step, source, name, "one moment", treat(u))
             for over in ("all", "second half") if 2 * step > self.steps else ("all",):
                 key = source, name, over
                 self.sums[key] = self.sums.get(key, 0) + treat(u)
 
-    def gradient(self, net: nn.Module, count: int | None) -> dict[str, torch.Tensor]:
+    def _gradient(self, net: nn.Module, count: int | None) -> dict[str, torch.Tensor]:
         """That of some of the trusted slices, drawn anew, or of all."""
         order = torch.randperm(len(self.trusted["mr"]), generator=self.draw)[:count]
         return clean_gradient(net, self.trusted["mr"][order], ct=self.trusted["ct"][order])
 
-    def keep(self, step: int, source: str, treatment: str, over: str, u: torch.Tensor) -> None:
+    def _keep(self, step: int, source: str, treatment: str, over: str, u: torch.Tensor) -> None:
         """Add a row."""
         place = {"step": step, "source": source, "treatment": treatment, "over": over}
         self.rows.append(place | map_quality(u, self.seen))
 
-# %% ../nbs/workshop/51_maps.ipynb #a43e3fba
+# %% ../nbs/workshop/51_maps.ipynb #81bd014c
 def finish(watch: MapWatch, method: Method) -> list[dict[str, Any]]:
     """The rows of a watch, with the means over moments and the residual of the trained network.
 
@@ -108,13 +112,13 @@ def finish(watch: MapWatch, method: Method) -> list[dict[str, Any]]:
         method: what was trained.
     """
     for (source, name, over), total in watch.sums.items():
-        watch.keep(watch.steps, source, name, over, total)
+        watch._keep(watch.steps, source, name, over, total)
     with torch.no_grad():
         residual = (method.translate(watch.seen["mr"]) - watch.seen["ct"]).abs()
-    watch.keep(watch.steps, "residual", "raw", "one moment", residual.max() - residual)
+    watch._keep(watch.steps, "residual", "raw", "one moment", residual.max() - residual)
     return watch.rows
 
-# %% ../nbs/workshop/51_maps.ipynb #3aaf2f1f
+# %% ../nbs/workshop/51_maps.ipynb #27dec9ea
 def _off(table: pd.DataFrame) -> pd.DataFrame:
     """The training pairs of `misaligned_phantoms` that do not fit and are not trusted."""
     learned = split_clean(table)[0]
@@ -138,7 +142,7 @@ def judge_maps(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[str, Any]
     method, facts = train_run(run, how, table=table, watch=watch, resume=False)
     return [run.keys | {"path": run.entry.name} | row for row in finish(watch, method)], facts
 
-# %% ../nbs/workshop/51_maps.ipynb #cabd1c8a
+# %% ../nbs/workshop/51_maps.ipynb #9989275a
 def film_weights(
     name: str, run: Run, how: How, *, seen: dict[str, Any], trusted: dict[str, Any]
 ) -> list[tuple[int, torch.Tensor]]:
@@ -179,7 +183,7 @@ def film_weights(
     )
     return [(int(step), film[step]) for step in moments]
 
-# %% ../nbs/workshop/51_maps.ipynb #bab31b01
+# %% ../nbs/workshop/51_maps.ipynb #f9e48d69
 def keep_maps(plan: Sequence[Run], how: How, folder: Path) -> None:
     """Write `maps.npz`: weights of raw and useful reweighting on two slices of three cases at eight moments each.
 

@@ -6,7 +6,7 @@
 __all__ = ['Work', 'Run', 'How', 'plan_runs', 'features_used', 'train_run', 'do_run', 'choose_workers', 'check_workers', 'pack',
            'run_all']
 
-# %% ../nbs/workshop/50_runs.ipynb #8d774aea
+# %% ../nbs/workshop/50_runs.ipynb #97f8a868
 import json
 import os
 import pickle
@@ -34,10 +34,11 @@ from .errors import BadInput
 from .features import Features
 from .ladder import Entry, train
 from .record import Record, stamp
-from .training import Method, Profile, measured
+from .run_folder import measured
+from .training import Method, Profile
 from .worlds import phantom_version
 
-# %% ../nbs/workshop/50_runs.ipynb #79c8d889
+# %% ../nbs/workshop/50_runs.ipynb #21641e90
 @dataclass(frozen=True)
 class Run:
     """One training, and whom it is scored on: a row of runs.csv.
@@ -90,7 +91,7 @@ class How:
 Work = Callable[[Run, How], tuple[list[dict[str, Any]], dict[str, Any]]]
 """What is done with a run: returns its rows of cases.csv and its facts for runs.csv."""
 
-# %% ../nbs/workshop/50_runs.ipynb #3388d8cb
+# %% ../nbs/workshop/50_runs.ipynb #3b70b6b5
 def plan_runs(
     entries: Sequence[Entry],
     seeds: Sequence[int],
@@ -121,7 +122,7 @@ def plan_runs(
         if (seed == 0 if entry.needs == "nothing" else seed in seeds)
     ]
 
-# %% ../nbs/workshop/50_runs.ipynb #067452c1
+# %% ../nbs/workshop/50_runs.ipynb #ac76268e
 def features_used(method: nn.Module) -> str:
     """The feature networks that a method has loaded, such as "squeezenet1_1 trained 1f3a9c02"; "" where there are none.
 
@@ -154,7 +155,7 @@ def _in_words(features: Features) -> str:
         total.update(values.detach().cpu().numpy().tobytes())
     return f"{features.name} trained {total.hexdigest()[:8]}"
 
-# %% ../nbs/workshop/50_runs.ipynb #17b4ad8c
+# %% ../nbs/workshop/50_runs.ipynb #ab592d28
 def train_run(
     run: Run,
     how: How,
@@ -197,7 +198,7 @@ def train_run(
     }
     return method, facts
 
-# %% ../nbs/workshop/50_runs.ipynb #41918d62
+# %% ../nbs/workshop/50_runs.ipynb #7a423993
 def do_run(
     run: Run, how: How, work: Work
 ) -> tuple[list[dict[str, Any]], dict[str, Any], tuple[dict, dict]]:
@@ -216,7 +217,7 @@ def do_run(
     known |= {"phantom": phantom_version(run.data) or "", "says": run.entry.says}
     return rows, known | facts, stamp(how.run_dir(run))
 
-# %% ../nbs/workshop/50_runs.ipynb #4952fb86
+# %% ../nbs/workshop/50_runs.ipynb #14c048fc
 def choose_workers(fabric: Fabric, mb_each: int = 2000) -> int:
     """How many runs this machine can work on at a time: 1 on a GPU or with several processes, else as cores allow.
 
@@ -255,7 +256,7 @@ def _begin_worker(parent: int) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
 
-# %% ../nbs/workshop/50_runs.ipynb #891c628e
+# %% ../nbs/workshop/50_runs.ipynb #dd210812
 def pack(run: Run, work: Work) -> bytes:
     """A run and its work as bytes, for a process of its own.
 
@@ -279,7 +280,7 @@ def _in_worker(packed: bytes, out: Path) -> tuple[list[dict], dict, tuple[dict, 
     run, work = pickle.loads(packed)  # our own bytes, made a moment ago by the parent
     return do_run(run, How(out, None, False), work)
 
-# %% ../nbs/workshop/50_runs.ipynb #b7ad391b
+# %% ../nbs/workshop/50_runs.ipynb #d7991db6
 def _results(
     todo: Sequence[Run], how: How, work: Work, workers: int
 ) -> Iterator[tuple[Run, tuple[list[dict], dict, tuple[dict, dict]]]]:
@@ -302,7 +303,7 @@ def _results(
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-# %% ../nbs/workshop/50_runs.ipynb #be16df91
+# %% ../nbs/workshop/50_runs.ipynb #2c69be52
 def run_all(
     plan: Sequence[Run],
     record: Record,

@@ -9,7 +9,7 @@ __all__ = ['Values', 'STUDIES', 'MissingData', 'as_given', 'a_quarter', 'three_q
            'rival_entries', 'lever_entries', 'pelvis_size', 'quarter_of_the_pair', 'one_and_two_budgets',
            'keep_leaderboard', 'find_study_by_name', 'describe_studies', 'run_studies', 'study_facts']
 
-# %% ../nbs/51_misalignment.ipynb #08ce8c1c
+# %% ../nbs/51_misalignment.ipynb #46c0a9ea
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,15 +33,16 @@ from .maps import judge_maps, keep_maps
 from .meta_reweighting import USEFUL, meta_for
 from .record import Record, origin_of, read_study, results_folder
 from .report import leaderboard
+from .run_folder import environment, start_fabric
 from .runs import How, Run, Work, choose_workers, plan_runs, run_all
 from .three_views import ThreeViews
-from .training import PROFILES, Profile, environment, start_fabric
+from .training import PROFILES, Profile
 from .trials import follow_information, keep_volumes, score_fusions, score_with_bone
 from .trust import LEVERS, Rival, ToldUNet, lever_for
 from .unet import RegressionUNet
 from .worlds import four_channel_phantoms, make_phantoms, misaligned_phantoms
 
-# %% ../nbs/51_misalignment.ipynb #00a23724
+# %% ../nbs/51_misalignment.ipynb #42fdc962
 Values = Mapping[str, Any]
 
 
@@ -50,45 +51,77 @@ class MissingData(BadInput):
 
 
 def as_given(profile: Profile, values: Values) -> Profile:
-    """The profile as it was asked for."""
+    """The profile as it was asked for.
+
+    Args:
+        profile, values: see `Study.profile`.
+    """
     return profile
 
 
 def a_quarter(profile: Profile, values: Values) -> Profile:
-    """A quarter of the samples: for studies of many runs."""
+    """A quarter of the samples: for studies of many runs.
+
+    Args:
+        profile, values: see `Study.profile`.
+    """
     return profile.scaled("a quarter", samples=0.25)
 
 
 def three_quarters(profile: Profile, values: Values) -> Profile:
-    """Smaller slices and networks, so that more steps fit: L1 learns bone late. `samples` may be varied."""
+    """Smaller slices and networks, so that more steps fit: L1 learns bone late. `samples` may be varied.
+
+    Args:
+        profile, values: see `Study.profile`.
+    """
     small = profile.scaled("three quarters", crop=0.75, width=0.75)
     return replace(small, samples=values.get("samples", small.samples))
 
-# %% ../nbs/51_misalignment.ipynb #1772ff18
+# %% ../nbs/51_misalignment.ipynb #35a4cb1f
 def aligned_world(folder: Path, profile: Profile, values: Values) -> Path:
-    """Phantoms whose pairs fit."""
+    """Phantoms whose pairs fit.
+
+    Args:
+        folder, profile, values: see `Study.world`.
+    """
     return make_phantoms(folder / "data", profile.cases, shape=profile.shape, progress=False)
 
 
 def moved_world(folder: Path, profile: Profile, values: Values) -> Path:
-    """Phantoms whose CTs are moved as a whole by `shift_mm`, root mean square."""
+    """Phantoms whose CTs are moved as a whole by `shift_mm`, root mean square.
+
+    Args:
+        folder, profile, values: see `Study.world`.
+    """
     mm = float(values["shift_mm"])
     place = folder / f"data-{mm:g}mm"
     return make_phantoms(place, profile.cases, shape=profile.shape, rigid_mm=mm, progress=False)
 
 
 def misaligned_world(folder: Path, profile: Profile, values: Values) -> Path:
-    """Phantoms of which three in four training pairs do not fit."""
+    """Phantoms of which three in four training pairs do not fit.
+
+    Args:
+        folder, profile, values: see `Study.world`.
+    """
     return misaligned_phantoms(folder / "data", profile, progress=False)
 
 
 def channels_world(folder: Path, profile: Profile, values: Values) -> Path:
-    """Phantoms with in-phase, opposed-phase, water and fat images."""
+    """Phantoms with in-phase, opposed-phase, water and fat images.
+
+    Args:
+        folder, profile, values: see `Study.world`.
+    """
     return four_channel_phantoms(folder / "data", profile, progress=False)
 
 
 def contest_world(folder: Path, profile: Profile, values: Values) -> Path | None:
-    """Misaligned phantoms, or the porcine pair where it is on this machine."""
+    """Misaligned phantoms, or the porcine pair where it is on this machine.
+
+    Args:
+        folder, profile, values: see `Study.world`.
+    """
     if values["data"] == "phantoms":
         return misaligned_world(folder, profile, values)
     porcine = home() / "mri_dir_porcine" / "registered"
@@ -97,6 +130,9 @@ def contest_world(folder: Path, profile: Profile, values: Values) -> Path | None
 
 def unpaired_world(folder: Path, profile: Profile, values: Values) -> Path:
     """Real patients who never met.
+
+    Args:
+        folder, profile, values: see `Study.world`.
 
     Raises:
         MissingData: they are not on this machine.
@@ -108,7 +144,7 @@ def unpaired_world(folder: Path, profile: Profile, values: Values) -> Path:
         )
     return found
 
-# %% ../nbs/51_misalignment.ipynb #b7c6efc7
+# %% ../nbs/51_misalignment.ipynb #9971b5e1
 @dataclass(frozen=True)
 class Study:
     """One question, and all that is needed to answer it.
@@ -159,7 +195,14 @@ class Study:
     def read(
         self, results: str | Path | None = None, *, say: Callable[[str], None] = print
     ) -> pd.DataFrame:
-        """Its recorded rows, after a check of their record; see `record.read_study`."""
+        """Its recorded rows, after a check of their record.
+
+        Args:
+            results, say: see `record.read_study`.
+
+        Raises:
+            BadInput: none there, or a record that does not hold.
+        """
         return read_study(self.name, results, say=say)
 
 
@@ -171,7 +214,7 @@ def in_words(values: Values) -> str:
     """
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
-# %% ../nbs/51_misalignment.ipynb #921b533d
+# %% ../nbs/51_misalignment.ipynb #958655bd
 def plan_study(
     study: Study,
     profile: Profile,
@@ -224,7 +267,7 @@ def place_in(study: Study, profile: Profile) -> Callable[[Mapping[str, Any]], tu
 
     return place
 
-# %% ../nbs/51_misalignment.ipynb #0e482aa2
+# %% ../nbs/51_misalignment.ipynb #3ab2a35c
 def run_study(
     name: str | Study,
     profile: str | Profile = "laptop",
@@ -274,7 +317,7 @@ def run_study(
     record.write(order)
     return _finish(study, plan, how, record, None if results is None else Path(results))
 
-# %% ../nbs/51_misalignment.ipynb #aa795b53
+# %% ../nbs/51_misalignment.ipynb #defbb2fd
 def _config(study: Study, profile: Profile) -> dict[str, Any]:
     sizes = {values: asdict(size) for values, size in study.sizes(profile).items()}
     asked = {"study": study.name, "asks": study.asks, "profile": asdict(profile)}
@@ -323,7 +366,7 @@ def _finish(
         temporary.write_text(describe_results(results))
     return folder
 
-# %% ../nbs/51_misalignment.ipynb #8daa9764
+# %% ../nbs/51_misalignment.ipynb #976a8a6d
 def describe_record(study: Study, record: Record) -> str:
     """README.md of a recorded study.
 
@@ -374,7 +417,7 @@ def describe_results(results: str | Path) -> str:
         lines.append(f"| {study.name} | {study.chapter} | {study.asks} | {state} |")
     return "\n".join(lines) + "\n"
 
-# %% ../nbs/51_misalignment.ipynb #87a6ce12
+# %% ../nbs/51_misalignment.ipynb #bb3066fd
 def _variant(
     name: str, chapter: str, build: Callable[..., Any], says: str, **options: Any
 ) -> Entry:
@@ -401,7 +444,7 @@ def loss_entries() -> Iterator[Entry]:
             name, "21_losses", partial(sized, RegressionUNet), f"U-Net, loss {name}", loss=loss
         )
 
-# %% ../nbs/51_misalignment.ipynb #c7f41a5d
+# %% ../nbs/51_misalignment.ipynb #f6ea88a8
 def rival_entries() -> Iterator[Entry]:
     """What learned weights must beat, and the forms of the weights themselves."""
     plain = partial(sized, Rival)
@@ -440,14 +483,22 @@ def lever_entries() -> Iterator[Entry]:
         says = f"meta_raw with {', '.join(f'{n} {v}' for n, v in options.items())}"
         yield _variant(f"lever_{name}", "36_trust", lever_for, says, **options)
 
-# %% ../nbs/51_misalignment.ipynb #07bd7f11
+# %% ../nbs/51_misalignment.ipynb #fec26ca6
 def pelvis_size(profile: Profile, values: Values) -> Profile:
-    """A fifth of the samples, two a step, on larger slices: for real pelves without pairs."""
+    """A fifth of the samples, two a step, on larger slices: for real pelves without pairs.
+
+    Args:
+        profile, values: see `Study.profile`.
+    """
     return replace(profile.scaled("pelvis", samples=0.2, crop=1.5), batch_size=2)
 
 
 def quarter_of_the_pair(profile: Profile, values: Values) -> Profile:
-    """A quarter of the samples on the one porcine pair, all of them on phantoms."""
+    """A quarter of the samples on the one porcine pair, all of them on phantoms.
+
+    Args:
+        profile, values: see `Study.profile`.
+    """
     return a_quarter(profile, values) if values["data"] == "porcine" else profile
 
 
@@ -481,7 +532,7 @@ def keep_leaderboard(plan: Sequence[Run], how: How, folder: Path) -> None:
         folder / "cost.csv", index=False, lineterminator="\n"
     )
 
-# %% ../nbs/51_misalignment.ipynb #e37380eb
+# %% ../nbs/51_misalignment.ipynb #36e6bdd4
 _MORE = ("bulk_3", "unet", "pgan", "ctx_pgan", "reg_pgan", "meta")
 _CYCLES = (
     LADDER["cyclegan"],
@@ -519,7 +570,7 @@ _STUDIES = (
 )  # fmt: skip
 STUDIES: dict[str, Study] = {study.name: study for study in _STUDIES}
 
-# %% ../nbs/51_misalignment.ipynb #14f2f552
+# %% ../nbs/51_misalignment.ipynb #4e23dc16
 def find_study_by_name(name: str | Study) -> Study:
     """A study of `STUDIES`; a `Study` is returned as it is.
 
@@ -560,7 +611,7 @@ def describe_studies(results: str | Path | None = None) -> pd.DataFrame:
         }
     return pd.DataFrame(rows).T.rename_axis("study")
 
-# %% ../nbs/51_misalignment.ipynb #69e0db7c
+# %% ../nbs/51_misalignment.ipynb #c8a07e2d
 def run_studies(
     names: Sequence[str] | None = None,
     profile: str | Profile = "laptop",

@@ -20,7 +20,8 @@ from mr2ct.datasets import list_cases
 from mr2ct.errors import BadInput
 from mr2ct.ladder import LADDER, Entry, load_run, unsized
 from mr2ct.record import check_record
-from mr2ct.training import PROFILES, start_fabric
+from mr2ct.run_folder import start_fabric
+from mr2ct.training import PROFILES
 from mr2ct.volumes import load, to_array
 
 CPU = start_fabric("cpu", 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import mr2ct.training
+import mr2ct.run_folder
 from mr2ct.errors import BadInput
 from mr2ct.record import (
     INCOMPLETE,
@@ -179,7 +179,9 @@ def test_folders_of_the_first_format_say_so_and_no_other_folder_may_be_one():
 def test_a_training_keeps_the_commit_at_which_it_ended():
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            mr2ct.training, "environment", lambda: {"commit": "now", "dirty": False, "python": "3"}
+            mr2ct.run_folder,
+            "environment",
+            lambda: {"commit": "now", "dirty": False, "python": "3"},
         )
         assert stamp() == ({"commit": "now", "dirty": False}, {"python": "3"})
         kept = {"commit": "then", "dirty": True, "python": "2", "seconds": 5}

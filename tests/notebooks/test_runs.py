@@ -27,7 +27,8 @@ from mr2ct.runs import (
     plan_runs,
     run_all,
 )
-from mr2ct.training import PROFILES, start_fabric
+from mr2ct.run_folder import start_fabric
+from mr2ct.training import PROFILES
 
 SMOKE = PROFILES["smoke"]
 

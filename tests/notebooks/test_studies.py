@@ -77,7 +77,7 @@ def test_interrupted_and_extended_by_a_method_a_seed_and_a_millimetre():
 def clean(monkeypatch, folder):
     "As if the tree were clean, whatever state it is in while the tests run."
     found = {"commit": "0" * 40, "dirty": False, "python": "3"}
-    for name in ("mr2ct.studies.environment", "mr2ct.training.environment"):
+    for name in ("mr2ct.studies.environment", "mr2ct.run_folder.environment"):
         monkeypatch.setattr(name, lambda: dict(found))
 
 
