@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NEEDS', 'LADDER', 'Entry', 'sized', 'unsized', 'find_entry', 'build', 'count_samples', 'split_cases', 'cut_slab',
-           'train', 'load_run']
+           'train', 'load_run', 'make_phantoms']
 
 # %% ../nbs/49_ladder.ipynb #0720a52c
 import json
@@ -36,6 +36,8 @@ from .unet import RegressionUNet
 from .vnet import vnet_for
 from .volumes import Case, crop_slices, read_case, shape_of
 from .worlds import make_phantoms
+
+_all_ = ["make_phantoms"]  # handed on
 
 # %% ../nbs/49_ladder.ipynb #0871f156
 NEEDS = ("paired", "unpaired", "nothing")

@@ -34,8 +34,18 @@ STUDIES = """
 
 
 def git(root: Path, *words: str) -> str:
-    who = {f"GIT_{part}_{what}": "x@y" for part in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    done = subprocess.run(["git", "-C", root, *words], check=True, capture_output=True, text=True, env=os.environ | who)
+    who = {
+        f"GIT_{part}_{what}": "x@y"
+        for part in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
+    done = subprocess.run(
+        ["git", "-C", root, *words],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | who,
+    )
     return done.stdout.strip()
 
 
@@ -55,7 +65,12 @@ def root(tmp_path: Path) -> Path:
     """A repository with one recorded study that holds."""
     git(tmp_path, "init", "-q")
     made = {"commit": commit(tmp_path, 48, ["unet", "vnet"]), "dirty": False}, {"python": "3"}
-    config = {"study": "s", "asks": "?", "profile": SIZE, "profiles": {f"shift_mm={mm}": SIZE for mm in (0, 4)}}
+    config = {
+        "study": "s",
+        "asks": "?",
+        "profile": SIZE,
+        "profiles": {f"shift_mm={mm}": SIZE for mm in (0, 4)},
+    }
     record = Record.open(tmp_path / "results" / "s", config)
     for name, mm in (("unet", 0), ("unet", 4), ("vnet", 4)):
         row = {"method": name, "seed": 0, "shift_mm": mm, "case": "p0", "mae": 50.5}
@@ -129,10 +144,18 @@ def test_a_row_made_by_hand_is_found(root: Path, capsys):
 
 
 def test_a_number_changed_by_hand_and_a_dirty_tree_are_found(root: Path, capsys):
-    change(root, "cases.csv", "unet-seed0-shift_mm4,unet,0,4,p0,50.5", "unet-seed0-shift_mm4,unet,0,4,p0,40.5")
+    change(
+        root,
+        "cases.csv",
+        "unet-seed0-shift_mm4,unet,0,4,p0,50.5",
+        "unet-seed0-shift_mm4,unet,0,4,p0,40.5",
+    )
     change(root, "runs.csv", "False", "True")
     said = faults(root, capsys)
-    assert "expected the 1 rows that run unet-seed0-shift_mm4 wrote" in said and "expected a clean tree" in said
+    assert (
+        "expected the 1 rows that run unet-seed0-shift_mm4 wrote" in said
+        and "expected a clean tree" in said
+    )
 
 
 def test_a_folder_without_runs_is_found(root: Path, capsys):

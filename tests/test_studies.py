@@ -112,9 +112,13 @@ def test_the_contest_scores_bone_and_keeps_what_was_seen(monkeypatch, tmp_path: 
     study = replace(STUDIES["meta_contest"], entries=(LADDER["unet"], LADDER["meta_pgan"]))
     folder = run_study(study, TINY, work=tmp_path, **QUIET)
     table, runs = pd.read_csv(folder / "cases.csv"), pd.read_csv(folder / "runs.csv")
-    assert len(table) == 4 and table.dice_bone.between(0, 1).all() and set(table.data) == {"phantoms"}
+    assert (
+        len(table) == 4 and table.dice_bone.between(0, 1).all() and set(table.data) == {"phantoms"}
+    )
     assert "lpips" not in table or table.lpips.isna().all()
-    assert runs.set_index("method").features["meta_pgan"].endswith("random")  # which features is known
+    assert (
+        runs.set_index("method").features["meta_pgan"].endswith("random")
+    )  # which features is known
     kept = np.load(folder / "keep" / "volumes.npz")
     assert kept["names"].tolist() == ["true CT", "unet", "meta_pgan"]
     assert kept["slices"].shape == (3, 48, 48) and kept["bone"].shape == (3, 8, 48, 48)

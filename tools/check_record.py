@@ -79,7 +79,9 @@ def folder_faults(root: Path, folder: Path, asked: dict) -> list[str]:
     name = folder.name
     if name in INCOMPLETE:
         complete = (folder / "runs.csv").exists()
-        return [f"results/{name}: is complete; take it from INCOMPLETE in record"] if complete else []
+        return (
+            [f"results/{name}: is complete; take it from INCOMPLETE in record"] if complete else []
+        )
     if faults := check_record(folder):
         return [str(fault).replace(f"{root}/", "") for fault in faults]
     base, found = read_config(folder)["profile"]["name"], {}
@@ -94,7 +96,11 @@ def folder_faults(root: Path, folder: Path, asked: dict) -> list[str]:
             except ValueError as error:
                 asked[commit] = str(error)
         facts = asked[commit]
-        said = f"commit {commit[:8]} {facts}" if isinstance(facts, str) else check_against(name, run, base, facts)
+        said = (
+            f"commit {commit[:8]} {facts}"
+            if isinstance(facts, str)
+            else check_against(name, run, base, facts)
+        )
         if said:
             found[said] = None
     return [f"results/{name}: expected a commit that can make it, got: {said}" for said in found]
@@ -111,10 +117,16 @@ def main(root: Path) -> int:
         faults += folder_faults(root, folder, asked)
     there = {folder.name for folder in folders}
     if root == ROOT:
-        faults += [f"results/{n}: is not there; take it from INCOMPLETE" for n in INCOMPLETE if n not in there]
+        faults += [
+            f"results/{n}: is not there; take it from INCOMPLETE"
+            for n in INCOMPLETE
+            if n not in there
+        ]
     print(*faults, sep="\n", file=sys.stderr, end="\n" if faults else "")
     old = len(there & set(INCOMPLETE))
-    print(f"record: {len(folders) - old} folders traced to {len(asked)} commits, {old} of incomplete origin, {len(faults)} faults")
+    print(
+        f"record: {len(folders) - old} folders traced to {len(asked)} commits, {old} of incomplete origin, {len(faults)} faults"
+    )
     return 1 if faults else 0
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from mr2ct.baselines import BulkDensity
-from mr2ct.benchmark import bench, leaderboard, score_case
+from mr2ct.benchmark import bench, score_case
 from mr2ct.datasets import list_cases
 from mr2ct.errors import BadInput
 from mr2ct.ladder import LADDER, Entry, load_run, unsized
