@@ -22,10 +22,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage"
 ).split()
-<<<<<<< HEAD
 MENU_ENTRIES = 8  # of a menu are tried at most
-=======
->>>>>>> house
 START_S, RUN_S, REDRAW_S = (
     90,
     240,

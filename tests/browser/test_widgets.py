@@ -27,7 +27,6 @@ def worked() -> list[str]:
     top = [c for c in chapters(ROOT) if c.path.parent == ROOT / "nbs"]
     return [c.path.name for c in top if has_widget(c)]
 
-<<<<<<< HEAD
 
 @pytest.mark.parametrize("name", worked(), ids=lambda name: name[:-6])
 def test_the_widgets_of_a_chapter_work(open_notebook, name):
@@ -43,33 +42,4 @@ def test_the_widgets_of_a_chapter_work(open_notebook, name):
         "\n".join(stretched) or f"take {name} off STRETCHED"
     )
     assert not (rest := [fault for fault in faults if fault not in stretched]), "\n".join(rest)
-=======
-    assert notebook.outside == [], f"requests left this machine: {notebook.outside}"
-
-
-EXPLORERS = [  # chapter, call, sliders, menus
-    ("03_prepare.ipynb", "registration_explorer", ("to the left", "turn", "slice"), ()),
-    ("09_water_fat.ipynb", "dixon_explorer", ("slice", "fat above"), ("sign from",)),
-    ("10_baselines.ipynb", "weight_explorer", ("atlas", "slice"), ()),
-    ("21_losses.ipynb", "loss_explorer", ("shift, mm",), ("distance", "cell, px")),
-    ("23_three_views.ipynb", "fusion_explorer", ("axial weight", "sagittal slice"), ("fusion",)),
-    ("31_pgan.ipynb", "connect", ("weight", "slice"), ()),
-    ("32_cyclegan.ipynb", "cycle_explorer", ("slice",), ("trained", "way")),
-    ("33_contextual.ipynb", "match_explorer", ("shift, mm",), ("prediction", "bandwidth")),
-    ("34_reggan.ipynb", "flow_explorer", ("slice", "of the flow"), ("patient",)),
-    ("36_trust.ipynb", "trust_explorer", ("case", "slice", "moment", "colour"), ("method",)),
-]
-
-
-@pytest.mark.parametrize(
-    "chapter, call, sliders, menus", EXPLORERS, ids=[e[0][:-6] for e in EXPLORERS]
-)
-def test_an_explorer_follows_its_controls(open_notebook, chapter, call, sliders, menus):
-    notebook = open_notebook(chapter)
-    explorer = notebook.widget(call)
-    for label in sliders:
-        assert explorer.slide(label), f"{call}: the {label} slider leaves the picture as it was"
-    for label in menus:
-        assert explorer.choose_another(label), f"{call}: another {label} shows the same picture"
->>>>>>> house
     assert notebook.outside == [], f"requests left this machine: {notebook.outside}"
