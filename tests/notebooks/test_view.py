@@ -5,7 +5,6 @@
 
 import io
 
-import nibabel as nib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
