@@ -59,3 +59,4 @@ def open_notebook(chromium, lab, tmp_path):
         )
         yield lambda name: Notebook(context, lab, name)
         context.close()
+        lab.stop_kernels()
