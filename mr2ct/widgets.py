@@ -121,10 +121,9 @@ def static_slider(
         parts.append(f'<div class="still"{hidden}><div>{words}</div>{picture}</div>')
     stills = "this.closest('.stills').querySelectorAll('.still')"
     show = f"{stills}.forEach((still, k) => still.hidden = k != this.value)"
-    style = 'style="width:min(320px,60%);vertical-align:middle"'
+    style = 'style="width:min(320px,60%);vertical-align:middle" data-lm-suppress-shortcuts="true"'
     slider = (
         f'<input type="range" min="0" max="{len(frames) - 1}" value="0" {style} oninput="{show}">'
     )
     label = f"<label>{html.escape(description)} {slider}</label>"
-    opening = '<div class="stills" data-lm-suppress-shortcuts="true">'
-    return StillSlider(f"{opening}{label}{''.join(parts)}</div>")
+    return StillSlider(f'<div class="stills">{label}{"".join(parts)}</div>')
