@@ -157,7 +157,7 @@ def _tensors(value: object) -> list["Tensor"]:
         return _tensors(list(value.values()))
     return [value] if hasattr(value, "new_zeros") else []
 
-
+# %% ../nbs/workshop/05_drawings.ipynb #1badf80c
 class _Record:
     """The stages of one forward pass, built from what each operation takes and gives."""
 
@@ -262,7 +262,7 @@ def _absorbed(stages: list[Stage]) -> list[Stage]:
         stage.parts = [(place[s], c) for s, c in stage.parts]
     return [stages[j] for j in kept]
 
-
+# %% ../nbs/workshop/05_drawings.ipynb #c834cf6d
 def trace_network(
     net: Callable[..., object], shape: Sequence[int] | Sequence[Sequence[int]]
 ) -> list[Stage]:
@@ -341,7 +341,7 @@ def _size_words(size: Sequence[int]) -> str:
         return f"{size[0]}·{size[1]}²"
     return "·".join(map(str, size))
 
-
+# %% ../nbs/workshop/05_drawings.ipynb #02b0401c
 @dataclass
 class _Box:
     """Where a stage stands on the paper; `notes` are the lines below it."""
@@ -401,7 +401,7 @@ def _arch(x0: float, y0: float, x1: float, y1: float, y: float, colour: str) -> 
     line = f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
     return line + _head(x1, y1, 0, 1, colour)
 
-
+# %% ../nbs/workshop/05_drawings.ipynb #2d7c0adb
 def _links(stages: Sequence[Stage], boxes: Sequence[_Box]) -> tuple[list[str], float]:
     """Arrows from box to box and arches over them; and the highest y that was reached."""
     parts, arches = [], {}
@@ -464,7 +464,7 @@ def _labels(stage: Stage, box: _Box) -> list[str]:
         parts.append(_head(box.middle + 8, y + 3, 0, 1, _INK))
     return parts
 
-
+# %% ../nbs/workshop/05_drawings.ipynb #f54ad700
 def _key(stages: Sequence[Stage]) -> list[tuple[str, str]]:
     """The legend of a network: what the colours, the numbers and the lines mean, as far as they occur."""
     kinds = dict.fromkeys(kind for j in range(len(stages)) for kind, _ in _pieces(stages, j))
@@ -567,7 +567,7 @@ def _role(role: str) -> tuple[str, str, float]:
         raise BadInput(f"role: expected one of {list(looks)}, got {role!r}")
     return looks[role]
 
-
+# %% ../nbs/workshop/05_drawings.ipynb #6bff2a6c
 def _embedded(image: np.ndarray, height: float) -> tuple[str, float]:
     """A picture as a piece of SVG whose upper left corner is (0, 0), and its width."""
     if image.dtype != np.uint8 or image.ndim not in (2, 3):
@@ -597,7 +597,7 @@ def _node_size(node: Node, image_px: float) -> tuple[float, float]:
         height += image_px + 2
     return width, height
 
-
+# %% ../nbs/workshop/05_drawings.ipynb #3c70822f
 def _centres(
     extent: Mapping[float, float], gaps: Mapping[int, float], gap: float
 ) -> dict[int, float]:
@@ -638,7 +638,7 @@ class _Frame:
         )
         return self.x + share * dx, self.y + share * dy
 
-
+# %% ../nbs/workshop/05_drawings.ipynb #f745705b
 def _frames(
     nodes: Mapping[str, Node], edges: Sequence[tuple], image_px: float
 ) -> dict[str, _Frame]:
@@ -684,7 +684,7 @@ def _arrow(
     words = [_text(x, base, text, extra=f' style="fill:{colour}"')] if text else []
     return [line, _head(x1, y1, x1 - cx, y1 - cy, colour)], words, (x, y)
 
-
+# %% ../nbs/workshop/05_drawings.ipynb #0ba94a35
 def _node(node: Node, frame: _Frame, image_px: float) -> list[str]:
     """The frame of a node in the colour of its role, its picture, and its words."""
     fill, line, round_px = _role(node.role)

@@ -80,8 +80,12 @@ class Residual(nn.Module):
         return out
 
 
-@pytest.mark.parametrize("inplace", (False, True))
-def test_residual_blocks_are_counted_and_not_drawn_as_skips(inplace):
+def test_residual_blocks_are_counted_and_not_drawn_as_skips():
+    for inplace in (False, True):
+        _check_blocks(inplace)
+
+
+def _check_blocks(inplace):
     net = nn.Sequential(nn.Conv2d(1, 8, 2, stride=2), *[Residual(inplace) for _ in range(5)])
     stages = trace_network(net, (1, 1, 16, 16))
     assert _shapes(stages) == [("input", 1, 16), ("smaller", 8, 8), ("same", 8, 8)]
