@@ -214,16 +214,16 @@ from mr2ct.training import fit, start_fabric
 class Pairs:
     seed = 0
     def get(self, k, rank=0, world=1):
-        mr = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(k)) * 2 - 1
+        mr = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(k)).double() * 2 - 1
         return {"mr": mr[rank::world], "ct": -mr[rank::world]}
 
 def train(folder, devices):
     torch.manual_seed(0)
-    net = load_features("squeezenet1_1", "random")
-    method = PGAN(1, 5, 4, 1, dropout=0.0, layers=1, features=net, layer="relu1", rate=1e-3)
+    net = load_features("squeezenet1_1", "random").double()  # Adam turns rounding into steps
+    method = PGAN(1, 5, width=4, blocks=1, dropout=0.0, layers=1, features=net, layer="relu1", learning_rate=1e-3)
     fabric = start_fabric("cpu", devices)
     assert fabric.world_size == devices
-    return fit(method, Pairs(), 5, folder, fabric, progress=False)
+    return fit(method.double(), Pairs(), steps=5, run_dir=folder, fabric=fabric, progress=False)
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
@@ -239,9 +239,9 @@ def test_two_processes_with_half_the_batch_are_one_with_the_whole():
     done = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
     exec(SCRIPT, space)
-    method, mr = space["train"](folder / "one", 1), _Pairs().get(99)["mr"]
+    method, mr = space["train"](folder / "one", 1), _Pairs().get(99)["mr"].double()
     torch.manual_seed(0)
-    fresh = PGAN(1, 5, dropout=0.0, **TINY).eval()
+    fresh = PGAN(1, 5, dropout=0.0, **TINY).double().eval()
     for run in ("fresh", "one", "two"):
         if run == "two":
             load_weights(method, folder / "two")
