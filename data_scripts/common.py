@@ -17,7 +17,8 @@ import typer
 
 from mr2ct.datasets import fetch, home, list_cases, write_cases
 from mr2ct.prepare import Recipe, mutual_information, prepare_case
-from mr2ct.volumes import BadInput, Case, read_case, to_array, write_case
+from mr2ct.errors import BadInput
+from mr2ct.volumes import Case, read_case, to_array, write_case
 
 TCIA = "https://services.cancerimagingarchive.net/nbia-api/services/v1/getImageWithMD5Hash"
 
@@ -56,7 +57,7 @@ def download(url: str, name: str, checksum: str | None = None) -> Path:
     """A file in the folder of downloads, which a second run finds there."""
     path = home() / "downloads" / name
     print(f"{name}: {'at hand' if path.is_file() else f'from {url}'}", flush=True)
-    return fetch(url, path, checksum)
+    return fetch(url, path, checksum=checksum)
 
 
 def dicom(source: str, url: str = TCIA) -> Path:
@@ -147,7 +148,7 @@ def information(folder: Path) -> float:
     """Mutual information of MR (first channel) and CT of a written case, inside its mask, in nats."""
     case = read_case(folder, extras=())
     mr = to_array(next(iter(case.mr.values())))
-    return round(mutual_information(mr, to_array(case.ct), case.body()), 4)
+    return round(mutual_information(mr, to_array(case.ct), mask=case.body()), 4)
 
 
 def finish(out: Path, table: pd.DataFrame | None = None, needs: str = "paired") -> None:

@@ -9,16 +9,8 @@ import typer
 from common import TCIA, dicom, is_written, run, write
 
 from mr2ct.datasets import write_cases
-from mr2ct.volumes import (
-    BadInput,
-    Case,
-    body_mask,
-    check_same_grid,
-    dixon,
-    load,
-    to_array,
-    to_image,
-)
+from mr2ct.errors import BadInput
+from mr2ct.volumes import Case, body_mask, check_same_grid, dixon, load, to_array, to_image
 
 LICENCE = (
     "CC BY 3.0. The Cancer Imaging Archive, collection CPTAC-CCRCC, doi 10.7937/K9/TCIA.2018.OBLAMN27; "

@@ -14,8 +14,8 @@ from scipy import ndimage
 
 from mr2ct.datasets import list_cases
 from mr2ct.prepare import correct_bias
+from mr2ct.errors import BadInput
 from mr2ct.volumes import (
-    BadInput,
     Case,
     crop_or_pad,
     load,
@@ -138,7 +138,7 @@ def ct_case(
     )
     about, shape = to_array(mask), (None, SIDE, SIDE)
     return Case(
-        name, {}, crop_or_pad(image, shape, about, -1024), crop_or_pad(mask, shape, about, 0)
+        name, {}, crop_or_pad(image, shape, mask=about, fill=-1024), crop_or_pad(mask, shape, mask=about, fill=0)
     )
 
 

@@ -17,7 +17,8 @@ from pooch.downloaders import ZenodoRepository
 
 from mr2ct.datasets import check_case, home
 from mr2ct.prepare import rank_cases
-from mr2ct.volumes import BadInput, Case, crop_or_pad, load, read_case, shape_of
+from mr2ct.errors import BadInput
+from mr2ct.volumes import Case, crop_or_pad, load, read_case, shape_of
 
 LICENCE = (
     "CC BY-NC 4.0, not for commercial use. SynthRAD2023, doi 10.5281/zenodo.7260705; "
@@ -87,7 +88,7 @@ def size_of(crop: str) -> tuple[int, int] | None:
 def cropped(case: Case, size: tuple[int, int]) -> Case:
     """The case cut to (rows, columns) about the body."""
     body = case.body()
-    parts = {n: crop_or_pad(v, (None, *size), body) for n, v in case.named().items()}
+    parts = {n: crop_or_pad(v, (None, *size), mask=body) for n, v in case.named().items()}
     return Case(case.id, {"mr": parts["mr"]}, parts["ct"], parts.get("mask"))
 
 

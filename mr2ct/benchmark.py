@@ -46,16 +46,8 @@ from mr2ct.training import (
     synthesize,
     write_text,
 )
-from mr2ct.volumes import (
-    BadInput,
-    crop_slices,
-    load,
-    read_case,
-    save,
-    shape_of,
-    spacing_mm,
-    to_array,
-)
+from .errors import BadInput
+from .volumes import crop_slices, load, read_case, save, shape_of, spacing_mm, to_array
 
 # %% ../nbs/50_benchmark.ipynb #baf94109
 def bootstrap_interval(
@@ -81,7 +73,7 @@ def bootstrap_interval(
 
 
 def bootstrap_ratio(
-    values: np.ndarray, reference: np.ndarray, draws: int = 10_000, seed: int = 0
+    values: np.ndarray, reference: np.ndarray, *, draws: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
     """95 % interval of mean(values) / mean(reference), cases drawn in pairs; NaN below two cases."""
     both = np.stack([np.asarray(values, float), np.asarray(reference, float)])
@@ -130,15 +122,16 @@ def score_case(
     case, start, stop = read_case(row.folder, extras=("ct_true",)), int(row.start), int(row.stop)
     truth, body = to_array(case.truth)[start:stop], case.body()[start:stop]
     if method.needs == "nothing" and len(truth) < shape_of(case.ct)[0]:
-        sct = synthesize(method, cut_slab(case, start, stop), channels)
+        sct = synthesize(method, cut_slab(case, start, stop), channels=channels)
     else:
-        sct = crop_slices(synthesize(method, case, channels), start, stop)
-    return score(to_array(sct), truth, body), sct
+        sct = crop_slices(synthesize(method, case, channels=channels), start, stop)
+    return score(to_array(sct), truth, mask=body), sct
 
 # %% ../nbs/50_benchmark.ipynb #58ea2e60
 def run_method(
     name: str,
     table: pd.DataFrame,
+    *,
     profile: Profile,
     out: Path,
     seed: int,
@@ -149,7 +142,14 @@ def run_method(
     run_dir = out / "runs" / f"{name}-seed{seed}"
     with measured() as training:
         method = train(
-            name, table, profile, run_dir, seed, fabric, progress=progress, cache=out / "cache"
+            name,
+            table,
+            profile=profile,
+            run_dir=run_dir,
+            seed=seed,
+            fabric=fabric,
+            progress=progress,
+            cache=out / "cache",
         )
     recorded = run_dir / "environment.json"
     if recorded.exists():  # an interrupted run adds up what its parts took
@@ -211,7 +211,7 @@ def _begin_worker(parent: int) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
 
-
+# %% ../nbs/50_benchmark.ipynb #2d272a9c
 def _runs(
     todo: list[tuple[str, int]], table: pd.DataFrame, profile: Profile, out: Path, fabric: Fabric,
     progress: bool, workers: int,
@@ -222,12 +222,27 @@ def _runs(
             if progress and fabric.is_global_zero:
                 says = find_entry(name).says
                 print(f"[{i}/{len(todo)}] {name}, seed {seed}: {says}", flush=True)
-            yield (name, seed), run_method(name, table, profile, out, seed, fabric, progress)
+            yield (
+                (name, seed),
+                run_method(
+                    name,
+                    table,
+                    profile=profile,
+                    out=out,
+                    seed=seed,
+                    fabric=fabric,
+                    progress=progress,
+                ),
+            )
         return
     start = get_context("spawn"), _begin_worker, (os.getpid(),)
     with ProcessPoolExecutor(min(workers, max(len(todo), 1)), *start) as pool:
         jobs = {
-            pool.submit(run_method, n, table, profile, out, s, None, False): (n, s) for n, s in todo
+            pool.submit(run_method, n, table, profile=profile, out=out, seed=s, progress=False): (
+                n,
+                s,
+            )
+            for n, s in todo
         }
         try:
             for job in tqdm(as_completed(jobs), "methods", len(jobs), disable=not progress):
@@ -241,6 +256,7 @@ def _runs(
 def bench(
     profile: str | Profile,
     out: str | Path,
+    *,
     data: str | Path | None = None,
     methods: Sequence[str] | None = None,
     seeds: Sequence[int] = (0,),
@@ -286,7 +302,13 @@ def bench(
         _open_study(out, json.loads(json.dumps(config)))
         if data is None:
             make_phantoms(
-                out / "data", profile.cases, profile.shape, 0, rigid_mm, deform_mm, progress
+                out / "data",
+                profile.cases,
+                shape=profile.shape,
+                seed=0,
+                rigid_mm=rigid_mm,
+                deform_mm=deform_mm,
+                progress=progress,
             )
     fabric.barrier()
     table = list_cases(data or out / "data")
@@ -308,7 +330,9 @@ def _run_all(
     workers: int,
 ) -> None:
     """All methods and seeds that cases.csv does not hold yet; both tables are rewritten after each."""
-    once = {n for n in methods if build(n, 1, profile).needs == "nothing"}  # no seed changes them
+    once = {
+        n for n in methods if build(n, 1, profile=profile).needs == "nothing"
+    }  # no seed changes them
     plan = [(n, s) for s in seeds for n in methods if s == seeds[0] or n not in once]
     tables = {out / "cases.csv": {}, out / "cost.csv": {}}  # (method, seed) -> rows
     for path, known in tables.items():

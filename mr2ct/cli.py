@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import typer
 
 # Only what every command needs is imported here: `mr2ct --help` should not take seconds.
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/90_command_line.ipynb #04d16a21
 app = typer.Typer(
@@ -98,7 +98,7 @@ def phantom(
 
     test, val = max(1, cases // 4), cases // 10
     split = (cases - test - val, val, test) if cases > 1 else (0, 0, 1)
-    make_phantoms(out, split, shape, seed, rigid_mm, deform_mm)
+    make_phantoms(out, split, shape=shape, seed=seed, rigid_mm=rigid_mm, deform_mm=deform_mm)
     print(list_cases(out).attrs["note"])
     print(out)
 
@@ -107,6 +107,7 @@ def phantom(
 def train(
     data: Annotated[Path, typer.Option(help="Folder of cases.")],
     out: Annotated[Path, typer.Option(help="Run folder.")],
+    *,
     method: Annotated[str, typer.Option(help="A method of the ladder.")] = "unet",
     profile: Annotated[str, typer.Option(help="smoke, laptop or full.")] = "laptop",
     samples: Annotated[
@@ -129,9 +130,9 @@ def train(
     from mr2ct.training import PROFILES, start_fabric
 
     size = _profile(profile, samples)
-    needs = build(method, 1, PROFILES["smoke"]).needs
+    needs = build(method, 1, profile=PROFILES["smoke"]).needs
     table = list_cases(data, check=True, needs="unpaired" if needs == "unpaired" else "paired")
-    fabric = start_fabric(accelerator, devices, nodes, precision)
+    fabric = start_fabric(accelerator, devices, nodes=nodes, precision=precision)
     fabric.print(table.attrs["note"])
     train_method(method, table, size, out, seed, fabric, resume, progress=True)
     fabric.print(out)
@@ -146,6 +147,7 @@ def synthesize(
             help="MR files in the order of training, or one case folder; then the output."
         ),
     ],
+    *,
     mask: Annotated[
         Path | None, typer.Option(help="Body mask; found in the MR where not given.")
     ] = None,
@@ -298,6 +300,7 @@ def _one_thread() -> None:
 def prepare_folder(
     source: str | Path,
     out: str | Path,
+    *,
     recipe: "Recipe | None" = None,  # noqa: F821
     workers: int | None = None,
     say: Callable[[str], None] = print,
@@ -418,7 +421,9 @@ def prepare(
     from mr2ct.prepare import Recipe
 
     recipe = Recipe(spacing, bias, register, starts, margin, seed)
-    rows = prepare_folder(source, out, recipe, workers, say=lambda line: print(line, flush=True))
+    rows = prepare_folder(
+        source, out, recipe=recipe, workers=workers, say=lambda line: print(line, flush=True)
+    )
     refused = list(rows.loc[rows["refused"] != "", "id"])
     if len(refused) < len(rows):
         print(write_table(out, rows))
@@ -481,6 +486,7 @@ def pair_up(
 def score_files(
     pred: Path,
     truth: Path,
+    *,
     mask: Path | None = None,
     preset: str = "synthrad2023",
     mr: Path | None = None,
@@ -519,6 +525,7 @@ def score_files(
 def score(
     pred: Annotated[Path, typer.Argument(help="Synthetic CT in HU, or a folder of them.")],
     truth: Annotated[Path, typer.Argument(help="CT in HU, or a folder: files or cases.")],
+    *,
     mask: Annotated[Path | None, typer.Option(help="Score inside this mask, or folder.")] = None,
     preset: Annotated[
         str, typer.Option(help="synthrad2023, synthrad2025, hiasa2018 or slice2d.")
@@ -545,7 +552,8 @@ def score(
         from mr2ct.features import load_lpips
 
         perceptual = load_lpips(lpips)
-    rows = {n: score_files(*paths, preset, mr, perceptual) for n, paths in pairs.items()}
+    options = {"preset": preset, "mr": mr, "perceptual": perceptual}
+    rows = {n: score_files(p, t, mask=m, **options) for n, (p, t, m) in pairs.items()}
     table = pd.DataFrame(rows).T.rename_axis("id")
     if out is not None:
         table.to_csv(out)
@@ -562,6 +570,7 @@ def score(
 def bench(
     out: Annotated[Path, typer.Option(help="Study folder.")],
     profile: Annotated[str, typer.Option(help="smoke, laptop or full.")] = "laptop",
+    *,
     data: Annotated[
         Path | None, typer.Option(help="Folder of cases; phantoms where not given.")
     ] = None,
@@ -593,7 +602,7 @@ def bench(
     size, names = _profile(profile), methods.split(",") if methods else None
     if data is not None:
         list_cases(data, check=True)  # before a process is started or a file is written
-    fabric = start_fabric(accelerator, devices, nodes, precision)
+    fabric = start_fabric(accelerator, devices, nodes=nodes, precision=precision)
     options = (rigid_mm, deform_mm, fabric, True, workers or choose_workers(fabric))
     report = run_bench(size, out, data, names, range(seeds), *options)
     if fabric.is_global_zero:

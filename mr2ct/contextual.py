@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from .features import Features
 from .pgan import PGAN, FeatureLoss, pgan_for
 from .training import Profile
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/33_contextual.ipynb #6542f861
 _EPS = 1e-5  # in d / (min d + eps), as in the authors' code
@@ -95,6 +95,7 @@ class _BestShares(torch.autograd.Function):
 def contextual_loss(
     x: Tensor,
     y: Tensor,
+    *,
     bandwidth: float = 0.5,
     centre: bool = True,
     block: int | None = 256,
@@ -143,7 +144,7 @@ def contextual_loss(
         return -torch.stack(best).mean(1).log().mean()
 
 # %% ../nbs/33_contextual.ipynb #439f040a
-def best_matches(x: Tensor, y: Tensor, centre: bool = True, block: int = 256) -> Tensor:
+def best_matches(x: Tensor, y: Tensor, *, centre: bool = True, block: int = 256) -> Tensor:
     """Which target patch each generated patch is nearest to, by cosine distance.
 
     Args:
@@ -166,7 +167,9 @@ def best_matches(x: Tensor, y: Tensor, centre: bool = True, block: int = 256) ->
         return torch.stack([torch.cat(parts) for parts in found])
 
 
-def simplified_contextual(x: Tensor, y: Tensor, centre: bool = False, block: int = 256) -> Tensor:
+def simplified_contextual(
+    x: Tensor, y: Tensor, *, centre: bool = False, block: int = 256
+) -> Tensor:
     """The mean distance of generated patches to their nearest target patch. Gameable: a constant can score 0.
 
     Args:
@@ -185,7 +188,7 @@ def simplified_contextual(x: Tensor, y: Tensor, centre: bool = False, block: int
         Kim et al., *Meta-Learning Guided Pelvis MR to CT Translation*, which calls D a similarity; here it is the
         cosine distance. Chapter 33.
     """
-    found = best_matches(x, y, centre, block)[
+    found = best_matches(x, y, centre=centre, block=block)[
         ..., None
     ]  # the minimum passes its gradient to these pairs alone
     with torch.autocast(x.device.type, enabled=False):
@@ -215,6 +218,7 @@ class ContextualLoss(FeatureLoss):
         self,
         features: Features | str = "vgg19",
         layers: Sequence[str] = ("relu3_2", "relu3_4"),
+        *,
         weights: Sequence[float] | None = None,
         bandwidth: float = 0.5,
         centre: bool = True,
@@ -258,6 +262,7 @@ class ContextualPGAN(PGAN):
         self,
         channels: int,
         steps: int,
+        *,
         contextual: ContextualLoss | None = None,
         weights: Mapping[str, float] | None = None,
         **options: Any,
@@ -285,6 +290,6 @@ def contextual_pgan_for(
         kind: `ContextualPGAN`, or a class made from it.
         options: arguments of `kind` to set otherwise.
     """
-    if profile.width < 64:
+    if not profile.published:
         options = {"contextual": ContextualLoss("squeezenet1_1", ("fire2",))} | options
     return pgan_for(channels, profile, kind, **options)

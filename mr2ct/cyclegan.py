@@ -22,7 +22,7 @@ from mr2ct.gan import (
     gan_loss,
 )
 from .training import Method, Profile
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/32_cyclegan.ipynb #4907d9f4
 def _derivatives(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,7 +38,9 @@ def _correlation(a: Tensor, b: Tensor, eps: float) -> Tensor:
     return (((a * b).mean(2) + eps) / spread.sqrt()).mean(1)
 
 
-def gradient_correlation(a: Tensor, b: Tensor, signed: bool = False, eps: float = 1e-8) -> Tensor:
+def gradient_correlation(
+    a: Tensor, b: Tensor, *, signed: bool = False, eps: float = 1e-8
+) -> Tensor:
     """How well the edges of two images agree, whatever their contrast.
 
     Args:
@@ -79,7 +81,7 @@ def gradient_consistency(a: Tensor, b: Tensor, signed: bool = False) -> Tensor:
     Source:
         Hiasa et al. 2018, one half of equation 5; a mean where they write a sum. Chapter 32.
     """
-    return 1 - gradient_correlation(a, b, signed).mean()
+    return 1 - gradient_correlation(a, b, signed=signed).mean()
 
 # %% ../nbs/32_cyclegan.ipynb #0ea5b28e
 class _Generators(nn.Module):
@@ -174,7 +176,7 @@ class CycleGAN(_TwoDomains):
         steps: length of the schedule: the full rate for one half, then linearly to zero.
         width, blocks, norm: as in `ResidualGenerator`, for both; the norm also for the discriminators.
         judge_width, judge_layers: width and layers as in `PatchDiscriminator`, for both.
-        rate: Adam's, with beta1 0.5.
+        learning_rate: Adam's, with beta1 0.5.
         cycle, gradient: weights of the cycle's L1 and of gradient consistency; Zhu et al. have 10 and 0.
         identity: weight of the L1 between an image and its pass through the net of its own domain; Zhu et al. have
             0.5 · 10. Needs one channel, and an MR that means something on the scale of a CT.
@@ -190,8 +192,8 @@ class CycleGAN(_TwoDomains):
     """
 
     def __init__(
-        self, channels: int, steps: int, width: int = 64, blocks: int = 9, norm: str = "instance",
-        judge_width: int = 64, judge_layers: int = 3, rate: float = 2e-4, cycle: float = 3.0,
+        self, channels: int, steps: int, *, width: int = 64, blocks: int = 9, norm: str = "instance",
+        judge_width: int = 64, judge_layers: int = 3, learning_rate: float = 2e-4, cycle: float = 3.0,
         gradient: float = 0.3, identity: float = 0.0, signed: bool = False, pool: int = 50,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -199,7 +201,7 @@ class CycleGAN(_TwoDomains):
             raise BadInput(f"identity: expected 0 with {channels} MR channels, got {identity}")
         self.generators = _Generators(channels, identity > 0, width=width, blocks=blocks, norm=norm)
         self.judges = _Judges(channels, width=judge_width, layers=judge_layers, norm=norm)
-        self.channels, self.steps, self.rate = channels, steps, rate
+        self.channels, self.steps, self.learning_rate = channels, steps, learning_rate
         self.smallest = self.judges.ct.smallest
         self.signed, self.pool = signed, pool
         self.weights = {"cycle": cycle, "gradient": gradient, "identity": identity}
@@ -207,7 +209,9 @@ class CycleGAN(_TwoDomains):
     def configure(self, fabric: Fabric) -> dict[str, Any]:
         self.fabric = fabric
         nets = self.generators, self.judges
-        adam = [torch.optim.Adam(net.parameters(), self.rate, (0.5, 0.999)) for net in nets]
+        adam = [
+            torch.optim.Adam(net.parameters(), self.learning_rate, (0.5, 0.999)) for net in nets
+        ]
         self.generators, self.g = fabric.setup(self.generators, adam[0])
         self.judges, self.d = fabric.setup(self.judges, adam[1])
         self.schedules = [constant_then_linear(o, self.steps, self.steps // 2) for o in adam]
@@ -242,6 +246,11 @@ def cyclegan_for(channels: int, profile: Profile, **options: Any) -> CycleGAN:
         profile: its steps and width are used.
         options: arguments of `CycleGAN` to set otherwise.
     """
-    trims = {"width": profile.width // 2, "blocks": 3, "judge_width": profile.width, "rate": 5e-4}
-    small = trims if profile.width < 64 else {}
+    trims = {
+        "width": profile.width // 2,
+        "blocks": 3,
+        "judge_width": profile.width,
+        "learning_rate": 5e-4,
+    }
+    small = {} if profile.published else trims
     return CycleGAN(channels, **{"steps": profile.steps} | small | options)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from .datasets import fetch, home
 from .metrics import Lpips
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/08_features.ipynb #fb8dd979
 def _pool(pooling: str, size: int, ceil: bool = False) -> nn.Module:
@@ -245,6 +245,7 @@ class Features(nn.Module):
         self,
         name: str,
         state: Mapping[str, Tensor],
+        *,
         trained: bool,
         source: str,
         pooling: str = "max",
@@ -435,10 +436,11 @@ def _find(net: str, download: bool) -> tuple[Path | None, str]:
     except BadInput as error:
         return None, str(error)
 
-
+# %% ../nbs/08_features.ipynb #81e775b1
 def load_features(
     net: str = "vgg19",
     weights: str | Path | None = None,
+    *,
     pooling: str = "max",
     seed: int = 0,
     download: bool = True,
@@ -474,8 +476,12 @@ def load_features(
         source = f"Random weights, seed {seed}: {why}."
         if weights is None:
             warnings.warn(f"{net}: {source}", stacklevel=2)
-        return Features(net, random_weights(net, seed), False, source, pooling)
-    features = Features(net, read_weights(path), True, "", pooling, str(path))
+        return Features(
+            net, random_weights(net, seed), trained=False, source=source, pooling=pooling
+        )
+    features = Features(
+        net, read_weights(path), trained=True, source="", pooling=pooling, file=str(path)
+    )
     features.source = f"Read from {Path(path).name}, {_extent(features)}."
     return features
 
@@ -534,6 +540,7 @@ def _heads(net: str, channels: Sequence[int], path: str | Path | None) -> list[T
 def load_lpips(
     net: str = "squeeze",
     trunk: Features | None = None,
+    *,
     heads: str | Path | None = None,
     window: tuple[float, float] = (-1024.0, 3000.0),
     device: str | torch.device = "cpu",

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .unet import PixelNorm, pad_to_multiple
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/30_gan.ipynb #c26fc2a9
 def gan_loss(logits: Tensor, real: bool, kind: str = "lsgan") -> Tensor:

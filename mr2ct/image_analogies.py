@@ -21,7 +21,8 @@ from scipy.ndimage import convolve1d, gaussian_filter
 from scipy.spatial import cKDTree
 
 from .training import Method
-from .volumes import BadInput, Case, hu_to_unit, to_array
+from .errors import BadInput
+from .volumes import Case, hu_to_unit, to_array
 
 # %% ../nbs/12_image_analogies.ipynb #4a6e9046
 def gaussian_pyramid(image: np.ndarray, levels: int) -> list[np.ndarray]:
@@ -537,7 +538,9 @@ class Example:
             outside = self.outside if seed is None else rng.choice(prime.ravel(), grown)
             frame = framed(np.zeros((1, *size), np.float32), done, outside)
             coarse = fine[level - 1] if level else None
-            queries = window_features(fine[level], frame, coarse, done, self.steerable)
+            queries = window_features(
+                fine[level], frame, coarse=coarse, coarse_prime=done, steerable=self.steerable
+            )
             source, coherent = np.zeros(size, np.int64), np.zeros(size, bool)
             given = (self.tables[level], self.trees[level], self.limit, float(factors[level]))
             _scan(*given, prime.ravel(), prime.shape[1:], queries, frame[0], causal, roots, source, coherent)  # fmt: skip
@@ -573,7 +576,7 @@ def image_analogy(
     """
     if remap:
         a, a_prime = luminance_remap(_finite(a, "a", (2, 3)), _finite(a_prime, "a_prime", (2, 3)), _finite(b, "b", (2,)))  # fmt: skip
-    found = Example(a, a_prime, **settings).sources(b, kappa, seed)
+    found = Example(a, a_prime, **settings).sources(b, kappa, seed=seed)
     return found.pick(np.asarray(a_prime))
 
 # %% ../nbs/12_image_analogies.ipynb #6845e6e0

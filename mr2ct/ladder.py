@@ -44,7 +44,8 @@ from mr2ct.training import (
 from .trust import LEVERS, Rival, ToldUNet, lever_for
 from .unet import RegressionUNet
 from .vnet import vnet_for
-from .volumes import BadInput, Case, crop_slices, read_case, shape_of, write_case
+from .errors import BadInput
+from .volumes import Case, crop_slices, read_case, shape_of, write_case
 
 # %% ../nbs/49_ladder.ipynb #0871f156
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def find_entry(name: str) -> Entry:
     return (LADDER | VARIANTS)[name]
 
 
-def build(name: str, channels: int, profile: Profile, seed: int = 0) -> Method:
+def build(name: str, channels: int, *, profile: Profile, seed: int = 0) -> Method:
     """A fresh method of `LADDER` or `VARIANTS`; the same seed draws the same weights, whatever was drawn before.
 
     Raises:
@@ -176,6 +177,7 @@ def count_samples(batch: dict[str, Any]) -> int:
 def make_phantoms(
     folder: str | Path,
     cases: Sequence[int],
+    *,
     shape: Sequence[int],
     seed: int = 0,
     rigid_mm: float = 0.0,
@@ -228,6 +230,7 @@ def cut_slab(case: Case, start: int, stop: int) -> Case:
 def train(
     name: str,
     table: pd.DataFrame,
+    *,
     profile: Profile,
     run_dir: str | Path,
     seed: int = 0,
@@ -257,7 +260,7 @@ def train(
     if wanted := find_entry(name).channels:
         table = table.assign(channels=" ".join(wanted))
     channels = table.channels.iloc[0].split()
-    method = build(name, len(channels), profile, seed)
+    method = build(name, len(channels), profile=profile, seed=seed)
     config = {"method": name, "channels": channels, "seed": seed, "profile": asdict(profile)}
     steps, run_dir, fabric = 0, Path(run_dir), fabric or start_fabric()
     if method.needs == "nothing":
@@ -267,7 +270,16 @@ def train(
     else:
         batches, steps = method.batches(table, profile, seed, cache), method.steps or profile.steps
         config = json.loads(json.dumps(config))  # tuples become lists, as they will be read back
-        fit(method, batches, steps, run_dir, fabric, resume, config, progress=progress)
+        fit(
+            method,
+            batches,
+            steps=steps,
+            run_dir=run_dir,
+            fabric=fabric,
+            resume=resume,
+            config=config,
+            progress=progress,
+        )
         method.calibrate(split_cases(table, "val"), channels)
     if method.state_dict() and fabric.is_global_zero:
         save_weights(method, run_dir, steps)
@@ -292,7 +304,7 @@ def load_run(run_dir: str | Path) -> tuple[Method, dict[str, Any]]:
             f"{path}: expected method, channels and profile of a run, got {error!r}"
         ) from None
     try:
-        method = build(name, len(channels), profile)
+        method = build(name, len(channels), profile=profile)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from None
     if method.state_dict():

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/21_losses.ipynb #27a9dba1
 class Loss:

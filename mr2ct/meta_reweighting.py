@@ -25,7 +25,8 @@ from .metrics import dice
 from .prepare import mutual_information, rank_cases
 from .training import BatchSource, Method, Profile
 from .unet import RegressionUNet
-from .volumes import BadInput, read_case, to_array
+from .errors import BadInput
+from .volumes import read_case, to_array
 
 # %% ../nbs/35_meta_reweighting.ipynb #4f8d681e
 Pointwise = Callable[[Tensor, Tensor], Tensor]
@@ -59,7 +60,7 @@ def _check_norms(net: nn.Module) -> None:
 
 # %% ../nbs/35_meta_reweighting.ipynb #e0083928
 def clean_gradient(
-    net: nn.Module, mr: Tensor, ct: Tensor, loss: Pointwise = L1().pointwise
+    net: nn.Module, mr: Tensor, ct: Tensor, *, loss: Pointwise = L1().pointwise
 ) -> dict[str, Tensor]:
     """The gradient of the mean loss on trusted pairs.
 
@@ -88,6 +89,7 @@ def agreement(
     mr: Tensor,
     ct: Tensor,
     gradient: Mapping[str, Tensor],
+    *,
     loss: Pointwise = L1().pointwise,
 ) -> tuple[Tensor, Tensor]:
     """How far a step on each pixel alone would help the trusted pairs: one pass in forward mode.
@@ -152,6 +154,7 @@ def spatial_weights(
     ct: Tensor,
     mr_clean: Tensor,
     ct_clean: Tensor,
+    *,
     loss: Pointwise = L1().pointwise,
     floor: float = 0.0,
 ) -> Tensor:
@@ -190,9 +193,9 @@ def spatial_weights(
         raise BadInput(
             f"mr_clean: expected {mr.shape[1]} channels as mr has, got {mr_clean.shape[1]}"
         )
-    gradient = clean_gradient(net, mr_clean, ct_clean, loss)
+    gradient = clean_gradient(net, mr_clean, ct=ct_clean, loss=loss)
     with torch.no_grad():
-        return normalise(agreement(net, mr, ct, gradient, loss)[0], floor)
+        return normalise(agreement(net, mr, ct=ct, gradient=gradient, loss=loss)[0], floor)
 
 # %% ../nbs/35_meta_reweighting.ipynb #e83d8fba
 def split_clean(table: pd.DataFrame, share: float = 0.11) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -232,7 +235,7 @@ def _information(row: Any) -> float:
     """Mutual information of first MR and CT in the body, in nats, over the slices of a row."""
     case, use = read_case(row.folder, extras=()), slice(row.start, row.stop)
     mr = to_array(case.mr[row.channels.split()[0]])
-    return mutual_information(mr[use], to_array(case.ct)[use], case.body()[use])
+    return mutual_information(mr[use], to_array(case.ct)[use], mask=case.body()[use])
 
 
 def _split_object(rows: pd.DataFrame, share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -301,6 +304,7 @@ class Reweighted(Method):
         self,
         channels: int,
         steps: int,
+        *,
         trusted: int = 32,
         smooth: int = 1,
         floor: float = 0.0,
@@ -318,7 +322,9 @@ class Reweighted(Method):
     ) -> BatchSource:
         """Crops of axial slices, with trusted ones of other cases; see `split_clean`."""
         table, clean = split_clean(table)
-        beside = Batches(self.store(clean, cache), self.trusted, profile.crop, seed + 10_000)
+        beside = Batches(
+            self.store(clean, cache), self.trusted, crop=profile.crop, seed=seed + 10_000
+        )
         return CleanBatches(super().batches(table, profile, seed, cache), beside)
 
     def shape(self, u: Tensor) -> Tensor:
@@ -327,7 +333,7 @@ class Reweighted(Method):
 
     def direction(self, net: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The trusted pairs' gradient, its mean over all processes, by parameter name."""
-        return self.fabric.all_reduce(clean_gradient(net, batch["mr_clean"], batch["ct_clean"]))
+        return self.fabric.all_reduce(clean_gradient(net, batch["mr_clean"], ct=batch["ct_clean"]))
 
     def weigh(self, net: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Weights (N, 1, H, W), and a scalar 0 whose gradient is `clean` times the trusted pairs' own.
@@ -343,7 +349,11 @@ class Reweighted(Method):
             net.eval()
             gradient = self.direction(net, batch)
             with torch.no_grad():  # with a floor of 1 all weights are even
-                u = agreement(net, mr, ct, gradient)[0] if self.floor < 1 else torch.ones_like(ct)
+                u = (
+                    agreement(net, mr, ct=ct, gradient=gradient)[0]
+                    if self.floor < 1
+                    else torch.ones_like(ct)
+                )
             net.train(training)
             known = net.named_parameters() if self.clean else ()
             own = sum(((p * gradient[n]).sum() for n, p in known if n in gradient), u.new_zeros(()))
@@ -429,6 +439,7 @@ pairs' own gradient added."""
 def meta_for(
     channels: int,
     profile: Profile,
+    *,
     kind: type[Reweighted] = MetaUNet,
     lead: float = 0.0,
     **options: Any,
@@ -449,7 +460,7 @@ def meta_for(
     """
     if not 0 <= lead < 1:
         raise BadInput(f"lead: expected a share of the samples, 0 to less than 1, got {lead}")
-    trusted = options.pop("trusted", 32 if profile.width >= 64 else profile.batch_size)
+    trusted = options.pop("trusted", 32 if profile.published else profile.batch_size)
     alone = round(lead * profile.samples)
     together = max(1, (profile.samples - alone) // (profile.batch_size + trusted))
     options = {"steps": alone // trusted + together, "trusted": trusted} | options

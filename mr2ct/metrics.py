@@ -18,7 +18,7 @@ from scipy.ndimage import binary_erosion, distance_transform_edt, find_objects, 
 from skimage.metrics import structural_similarity
 
 from .prepare import mutual_information, normalized_mutual_information
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/04_metrics.ipynb #a8c9eac5
 SCORES = ("mae", "psnr", "ssim", "ms_ssim", "mi", "nmi", "mi_mr", "lpips", "bias", "tissues", "bone")  # fmt: skip
@@ -187,6 +187,7 @@ def _psnr(pred: np.ndarray, truth: np.ndarray, inside: np.ndarray, preset: Prese
 def mae(
     pred: np.ndarray,
     truth: np.ndarray,
+    *,
     mask: np.ndarray | None = None,
     preset: Preset = SYNTHRAD2023,
 ) -> float:
@@ -213,6 +214,7 @@ def mae(
 def psnr(
     pred: np.ndarray,
     truth: np.ndarray,
+    *,
     mask: np.ndarray | None = None,
     preset: Preset = SYNTHRAD2023,
 ) -> float:
@@ -268,6 +270,7 @@ def _ssim(pred: np.ndarray, truth: np.ndarray, inside: np.ndarray, preset: Prese
 def ssim(
     pred: np.ndarray,
     truth: np.ndarray,
+    *,
     mask: np.ndarray | None = None,
     preset: Preset = SYNTHRAD2023,
 ) -> float:
@@ -327,10 +330,11 @@ def _ms_ssim(
         inside = inside[half]
     return value
 
-
+# %% ../nbs/04_metrics.ipynb #07e8c2d1
 def ms_ssim(
     pred: np.ndarray,
     truth: np.ndarray,
+    *,
     mask: np.ndarray | None = None,
     preset: Preset = SYNTHRAD2025,
     luminance: str = "every",
@@ -434,7 +438,7 @@ class Lpips:
 
 # %% ../nbs/04_metrics.ipynb #0a120e96
 def lpips(
-    pred: np.ndarray, truth: np.ndarray, mask: np.ndarray | None, perceptual: Lpips | None
+    pred: np.ndarray, truth: np.ndarray, *, mask: np.ndarray | None, perceptual: Lpips | None
 ) -> float:
     """Mean LPIPS of the axial slices that hold a voxel of the mask.
 
@@ -484,11 +488,11 @@ def in_words(scores: Mapping[str, float]) -> dict[str, str]:
 
 # %% ../nbs/04_metrics.ipynb #fb7e33ef
 def _mi(pred: np.ndarray, truth: np.ndarray, inside: np.ndarray, preset: Preset) -> float:
-    return mutual_information(pred, truth, inside)
+    return mutual_information(pred, truth, mask=inside)
 
 
 def _nmi(pred: np.ndarray, truth: np.ndarray, inside: np.ndarray, preset: Preset) -> float:
-    return normalized_mutual_information(pred, truth, inside)
+    return normalized_mutual_information(pred, truth, mask=inside)
 
 
 def _lengths(spacing_mm: Sequence[float]) -> np.ndarray:
@@ -665,7 +669,7 @@ def score(
             told = np.nan if mr is None else _reduced("", _mi, pred, mr, inside, preset)
             result[name] = float(told)
         elif name == "lpips":
-            result[name] = lpips(pred, truth, everywhere, perceptual)
+            result[name] = lpips(pred, truth, mask=everywhere, perceptual=perceptual)
         elif name == "bias":
             result[name] = float((pred - truth)[everywhere].mean())
         elif name == "tissues":

@@ -28,7 +28,8 @@ from mr2ct.gan import (
     gan_loss,
 )
 from .training import Method, Profile
-from .volumes import BadInput, Case, unit_to_hu
+from .errors import BadInput
+from .volumes import Case, unit_to_hu
 
 # %% ../nbs/31_pgan.ipynb #3885eead
 class FeatureLoss:
@@ -162,7 +163,9 @@ class _PairedContest(_SliceMethod):
         judge = list(nets.pop("discriminator").parameters())
         makers = [p for net in nets.values() for p in net.parameters()]
         for name, own in (("generator", makers), ("discriminator", judge)):
-            optimiser = fabric.setup_optimizers(torch.optim.Adam(own, self.rate, (0.5, 0.999)))
+            optimiser = fabric.setup_optimizers(
+                torch.optim.Adam(own, self.learning_rate, (0.5, 0.999))
+            )
             schedule = constant_then_linear(optimiser, self.steps, self.constant)
             self.stateful |= {name: optimiser, f"{name}_schedule": schedule}
         return self.stateful
@@ -173,7 +176,7 @@ class _PairedContest(_SliceMethod):
         terms, judged = {}, {}
         if "adversarial" in self.weights:
             real, unreal = torch.cat([mr, batch["ct"]], 1), torch.cat([mr, fake], 1)
-            judged["discriminator"] = discriminator_loss(self.discriminator, real, unreal)
+            judged["discriminator"] = discriminator_loss(self.discriminator, real, fake=unreal)
             self._update("discriminator", judged["discriminator"])
             judge = self.discriminator.module  # unwrapped: it is only looked through
             with freeze(judge), self.fabric.autocast():
@@ -212,7 +215,7 @@ class PGAN(_PairedContest):
         weights: term -> weight; None: `WEIGHTS`. A term that is left out or weighs 0 is not computed; without
             "adversarial" there is no contest.
         features, layer, imagenet: as in `PerceptualLoss`.
-        rate: Adam's learning rate, of both.
+        learning_rate: Adam's learning rate, of both.
         constant: steps at the full rate before the line to zero; None: half of `steps`.
         neighbours: 1 also feeds the slices below and above; 0 the slice alone.
 
@@ -232,6 +235,7 @@ class PGAN(_PairedContest):
         self,
         channels: int,
         steps: int,
+        *,
         width: int = 64,
         blocks: int = 9,
         norm: str = "instance",
@@ -242,7 +246,7 @@ class PGAN(_PairedContest):
         features: Features | str = "vgg16",
         layer: str = "relu2_2",
         imagenet: bool = True,
-        rate: float = 2e-4,
+        learning_rate: float = 2e-4,
         constant: int | None = None,
         neighbours: int = 0,
     ) -> None:
@@ -250,12 +254,16 @@ class PGAN(_PairedContest):
         if neighbours not in (0, 1):
             raise BadInput(f"neighbours: expected 0 or 1, got {neighbours}")
         self.inputs, self.neighbours = channels * (1 + 2 * neighbours), neighbours
-        self.steps, self.rate = steps, rate
+        self.steps, self.learning_rate = steps, learning_rate
         self.constant = steps // 2 if constant is None else constant
         self.weights = _check_weights(WEIGHTS if weights is None else weights)
-        self.generator = ResidualGenerator(self.inputs, 1, width, blocks, norm, dropout)
+        self.generator = ResidualGenerator(
+            self.inputs, 1, width=width, blocks=blocks, norm=norm, dropout=dropout
+        )
         judge_width = discriminator_width or width
-        self.discriminator = PatchDiscriminator(self.inputs + 1, judge_width, layers, norm)
+        self.discriminator = PatchDiscriminator(
+            self.inputs + 1, judge_width, layers=layers, norm=norm
+        )
         self.smallest = self.discriminator.smallest
         self.perceptual = PerceptualLoss(features, layer, imagenet)
 
@@ -316,7 +324,7 @@ def pgan_for(channels: int, profile: Profile, kind: type[PGAN] = PGAN, **options
         "layers": 2,
         "features": "squeezenet1_1",
         "layer": "fire3",
-        "rate": 1e-3,
+        "learning_rate": 1e-3,
     }
-    chosen = {} if profile.width >= 64 else small
+    chosen = {} if profile.published else small
     return kind(channels, **{"steps": profile.steps} | chosen | options)

@@ -23,8 +23,8 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
+from .errors import BadInput
 from mr2ct.volumes import (
-    BadInput,
     Case,
     body_mask,
     crop_or_pad,
@@ -40,6 +40,7 @@ from mr2ct.volumes import (
 def correct_bias(
     mr: nib.Nifti1Image,
     mask: np.ndarray | None = None,
+    *,
     shrink: int = 4,
     iterations: Sequence[int] = (30, 30, 20),
 ) -> tuple[nib.Nifti1Image, nib.Nifti1Image]:
@@ -120,6 +121,7 @@ def scale_range(mr: np.ndarray, low: float, high: float) -> np.ndarray:
 def joint_histogram(
     a: np.ndarray,
     b: np.ndarray,
+    *,
     mask: np.ndarray | None = None,
     bins: int = 32,
     percentiles: tuple[float, float] = (1.0, 99.0),
@@ -163,7 +165,7 @@ def _entropy(counts: np.ndarray) -> float:
 
 
 def mutual_information(
-    a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None, bins: int = 32
+    a: np.ndarray, b: np.ndarray, *, mask: np.ndarray | None = None, bins: int = 32
 ) -> float:
     """What one volume tells about the other, H(a) + H(b) - H(a, b), in nats; see `joint_histogram`.
 
@@ -173,12 +175,12 @@ def mutual_information(
     Source:
         Viola and Wells 1997, Maes et al. 1997; which also rank cases. Chapter 03_prepare.
     """
-    counts = joint_histogram(a, b, mask, bins)
+    counts = joint_histogram(a, b, mask=mask, bins=bins)
     return _entropy(counts.sum(1)) + _entropy(counts.sum(0)) - _entropy(counts)
 
 
 def normalized_mutual_information(
-    a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None, bins: int = 32
+    a: np.ndarray, b: np.ndarray, *, mask: np.ndarray | None = None, bins: int = 32
 ) -> float:
     """(H(a) + H(b)) / H(a, b), which does not grow with the overlap; see `joint_histogram`.
 
@@ -188,7 +190,7 @@ def normalized_mutual_information(
     Source:
         Studholme, Hill, Hawkes 1999. Chapter 03_prepare.
     """
-    counts = joint_histogram(a, b, mask, bins)
+    counts = joint_histogram(a, b, mask=mask, bins=bins)
     joint = _entropy(counts)
     return (_entropy(counts.sum(1)) + _entropy(counts.sum(0))) / joint if joint > 0 else 1.0
 
@@ -279,7 +281,7 @@ def _information(images: Sequence[sitk.Image], transform: sitk.Transform) -> flo
     air = float(sitk.GetArrayViewFromImage(moving).min())
     moved = sitk.Resample(moving, fixed, transform, sitk.sitkLinear, air)
     a, b, inside = (sitk.GetArrayViewFromImage(i) for i in (fixed, moved, mask))
-    return mutual_information(a, b, inside)
+    return mutual_information(a, b, mask=inside)
 
 
 def _motion(centre: np.ndarray, turn: np.ndarray, shift: np.ndarray) -> sitk.VersorRigid3DTransform:
@@ -370,6 +372,7 @@ def _best(
 def register_rigid(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
+    *,
     mask: np.ndarray | None = None,
     starts: str = "auto",
     seed: int = 0,
@@ -406,10 +409,11 @@ def register_rigid(
     turn = 2 * np.degrees(np.arcsin(min(1.0, np.linalg.norm(transform.GetVersor()[:3]))))
     return Registration(transform, _information(level, transform), name, float(shift), float(turn))
 
-
+# %% ../nbs/03_prepare.ipynb #f4a2ac7b
 def target_error_mm(
     transform: sitk.Transform,
     displacement_mm: nib.Nifti1Image,
+    *,
     mask: np.ndarray,
     points: int = 4000,
 ) -> np.ndarray:
@@ -534,6 +538,7 @@ def _smallest_jacobian(transform: sitk.Transform, grid: sitk.Image, inside: np.n
 def register_bspline(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
+    *,
     rigid: Registration,
     mask: np.ndarray | None = None,
     knots_mm: float = 50.0,
@@ -592,6 +597,7 @@ def register_bspline(
 def render_registration(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
+    *,
     mask: np.ndarray,
     shift_mm: Sequence[float] = (0.0, 0.0, 0.0),
     turn_deg: float = 0.0,
@@ -623,7 +629,7 @@ def render_registration(
     row, column = np.indices(grey.shape) * tiles // np.array(grey.shape)[:, None, None]
     return np.where(
         (row + column) % 2, np.clip((ct[k] + 200) / 500, 0, 1), grey
-    ), mutual_information(mr, ct, inside)
+    ), mutual_information(mr, ct, mask=inside)
 
 # %% ../nbs/03_prepare.ipynb #14bd4858
 def registration_explorer(
@@ -644,7 +650,9 @@ def registration_explorer(
 
     def draw(_: object = None) -> None:
         moved = [s.value for s in shifts]
-        grey, shared = render_registration(fixed, moving, inside, moved, turn.value, index.value)
+        grey, shared = render_registration(
+            fixed, moving, mask=inside, shift_mm=moved, turn_deg=turn.value, index=index.value
+        )
         best[0] = max(best[0], shared)
         buffer = io.BytesIO()
         Image.fromarray(np.uint8(grey * 255)).resize((420, 420 * len(grey) // len(grey[0]))).save(
@@ -712,9 +720,9 @@ def _align(
     """The CT on the MR's grid as int16 HU, where it has data, and what the registration found."""
     found, transform = {}, sitk.Transform()
     if recipe.register != "none":
-        result = register_rigid(mr, ct, body, recipe.starts, recipe.seed)
+        result = register_rigid(mr, ct, mask=body, starts=recipe.starts, seed=recipe.seed)
         if recipe.register == "bspline":
-            result = register_bspline(mr, ct, result, body)
+            result = register_bspline(mr, ct, rigid=result, mask=body)
         transform = result.transform
         found = {
             k: getattr(result, k)
@@ -763,9 +771,9 @@ def prepare_case(case: Case, recipe: Recipe = Recipe()) -> tuple[Case, dict[str,
             raise BadInput(f"ct: expected HU, with air below 0, got a minimum of {lowest:g}")
         ct, covered, row = _align(mr[first], case.ct, body, recipe)
         body &= covered
-        pair = to_array(mr[first]), to_array(ct), body
-        row["mutual_information"] = mutual_information(*pair)
-        row["normalized_mutual_information"] = normalized_mutual_information(*pair)
+        pair = to_array(mr[first]), to_array(ct)
+        row["mutual_information"] = mutual_information(*pair, mask=body)
+        row["normalized_mutual_information"] = normalized_mutual_information(*pair, mask=body)
     done = Case(case.id, mr, ct, to_image(body.astype(np.uint8), grid))
     return (done if recipe.margin_mm is None else _about_the_body(done, recipe.margin_mm)), row
 
@@ -776,6 +784,6 @@ def _about_the_body(case: Case, margin_mm: float) -> Case:
     spans = [np.ptp(np.nonzero(body.any(tuple({0, 1, 2} - {k})))[0]) + 1 for k in range(3)]
     margins = [0, *(2 * round(margin_mm / s) for s in spacing_mm(case.mask)[1:])]
     size = tuple(int(min(n + m, full)) for n, m, full in zip(spans, margins, body.shape))
-    mr = {name: crop_or_pad(image, size, body, fill=0) for name, image in case.mr.items()}
-    ct = None if case.ct is None else crop_or_pad(case.ct, size, body, fill=_AIR_HU)
-    return Case(case.id, mr, ct, crop_or_pad(case.mask, size, body, fill=0))
+    mr = {name: crop_or_pad(image, size, mask=body, fill=0) for name, image in case.mr.items()}
+    ct = None if case.ct is None else crop_or_pad(case.ct, size, mask=body, fill=_AIR_HU)
+    return Case(case.id, mr, ct, crop_or_pad(case.mask, size, mask=body, fill=0))

@@ -23,7 +23,8 @@ from .pgan import PGAN, WEIGHTS, pgan_for
 from .prepare import mutual_information
 from .training import Profile, synthesize
 from .unet import UNet
-from .volumes import BadInput, Case, hu_to_unit, to_array
+from .errors import BadInput
+from .volumes import Case, hu_to_unit, to_array
 
 # %% ../nbs/34_reggan.ipynb #7cd2409c
 class _Residual(nn.Module):
@@ -70,7 +71,9 @@ class RegistrationNet(nn.Module):
         the identity: the last weights are drawn from N(0, (1e-5)²). Chapter 34.
     """
 
-    def __init__(self, width: int = 32, depth: int = 7, blocks: int = 3, coarse: int = 1) -> None:
+    def __init__(
+        self, width: int = 32, depth: int = 7, *, blocks: int = 3, coarse: int = 1
+    ) -> None:
         super().__init__()
         if depth < 1:
             raise BadInput(f"depth: expected at least 1, got {depth}")
@@ -149,6 +152,7 @@ class RegPGAN(PGAN):
         self,
         channels: int,
         steps: int,
+        *,
         registration_width: int = 32,
         depth: int = 7,
         coarse: int = 1,
@@ -185,7 +189,7 @@ class ImageDiscriminator(nn.Module):
 
     def __init__(self, width: int = 64, layers: int = 3, norm: str = "instance") -> None:
         super().__init__()
-        self.patches = PatchDiscriminator(1, width, layers, norm)
+        self.patches = PatchDiscriminator(1, width, layers=layers, norm=norm)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to logits (N,). Only the last channel, the CT, is looked at: it is not conditional."""
@@ -202,7 +206,7 @@ class RegGAN(RegPGAN):
         channels: MR channels of a slice.
         steps: updates.
         weights: term -> weight; None: adversarial 1, pixel (the paper's correction) 20, smooth 10.
-        rate: Adam's learning rate, of all three.
+        learning_rate: Adam's learning rate, of all three.
         constant: steps at the full rate before a line to zero; None: all. The authors' settings name a decay that
             their code never applies.
         dropout, options: as in `RegPGAN` and `PGAN`.
@@ -220,14 +224,20 @@ class RegGAN(RegPGAN):
         self,
         channels: int,
         steps: int,
+        *,
         weights: Mapping[str, float] | None = None,
-        rate: float = 1e-4,
+        learning_rate: float = 1e-4,
         constant: int | None = None,
         dropout: float = 0.0,
         **options: Any,
     ) -> None:
         weights, constant = weights or REGGAN_WEIGHTS, steps if constant is None else constant
-        chosen = {"weights": weights, "rate": rate, "constant": constant, "dropout": dropout}
+        chosen = {
+            "weights": weights,
+            "learning_rate": learning_rate,
+            "constant": constant,
+            "dropout": dropout,
+        }
         super().__init__(channels, steps, **chosen, **options)
         width = options.get("discriminator_width") or options.get("width", 64)
         rest = options.get("layers", 3), options.get("norm", "instance")
@@ -236,14 +246,19 @@ class RegGAN(RegPGAN):
 # %% ../nbs/34_reggan.ipynb #dd12d104
 def _trims(channels: int, profile: Profile) -> dict[str, Any]:
     """What both methods change at the size of a profile."""
-    small, side = profile.width < 64, int(np.min(profile.crop))
+    small, side = not profile.published, int(np.min(profile.crop))
     coarse = 2 if small else 1
     chosen = {"depth": min(7, (side // coarse).bit_length() - 2), "coarse": coarse}
     if not small:
         return chosen
     width = profile.width // 2
-    net = nn.Sequential(UNet(channels, 1, width, depth=3), nn.Hardtanh())
-    return chosen | {"registration_width": width, "generator": net, "jitter": 1.0, "rate": 3e-3}
+    net = nn.Sequential(UNet(channels, 1, width=width, depth=3), nn.Hardtanh())
+    return chosen | {
+        "registration_width": width,
+        "generator": net,
+        "jitter": 1.0,
+        "learning_rate": 3e-3,
+    }
 
 
 def reg_pgan_for(channels: int, profile: Profile, **options: Any) -> RegPGAN:
@@ -265,7 +280,7 @@ def reggan_for(channels: int, profile: Profile, **options: Any) -> RegGAN:
         profile: its steps, width and crop are used.
         options: arguments of `RegGAN` to set otherwise.
     """
-    decay = {} if profile.width >= 64 else {"constant": profile.steps // 2}
+    decay = {} if profile.published else {"constant": profile.steps // 2}
     return pgan_for(channels, profile, RegGAN, **_trims(channels, profile) | decay | options)
 
 # %% ../nbs/34_reggan.ipynb #70570b45
@@ -343,6 +358,7 @@ class Alignment:
 def detect_cheat(
     method: RegPGAN,
     cases: Iterable[Case],
+    *,
     channels: Sequence[str] | None = None,
     slices: int = 8,
     reach: int = 4,
@@ -366,7 +382,7 @@ def detect_cheat(
     """
     offsets, flows, device = [], [], next(method.parameters()).device
     for case in cases:
-        sct = hu_to_unit(to_array(synthesize(method, case, channels)).astype(np.float32))
+        sct = hu_to_unit(to_array(synthesize(method, case, channels=channels)).astype(np.float32))
         inside = np.flatnonzero(case.body().any((1, 2)))
         some = inside[np.linspace(0, len(inside) - 1, min(slices, len(inside))).round().astype(int)]
         mr = case.mr[channels[0]] if channels else next(iter(case.mr.values()))

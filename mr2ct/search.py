@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from scipy.spatial import cKDTree
 
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/workshop/12_search.ipynb #4bc39e77
 @njit(nogil=True)

@@ -18,7 +18,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,7 +36,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .datasets import Batches, SliceStore
-from .volumes import BadInput, Case, to_image, unit_to_hu
+from .errors import BadInput
+from .volumes import Case, to_image, unit_to_hu
 
 # %% ../nbs/07_training.ipynb #3538f838
 class Method(nn.Module):
@@ -73,7 +74,7 @@ class Method(nn.Module):
                 f"profile.crop: expected at least {self.smallest} pixels, got {profile.crop}"
             )
         store = self.store(table, cache)
-        return Batches(store, profile.batch_size, profile.crop, seed, self.needs)
+        return Batches(store, profile.batch_size, crop=profile.crop, seed=seed, needs=self.needs)
 
     def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
         """The slices that `batches` draws from."""
@@ -120,16 +121,29 @@ def write_text(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def environment() -> dict[str, Any]:
-    """What a result depends on besides its config: commit, versions, machine type, threads."""
+def _git(*words: str) -> str | None:
+    """What git says of the folder that the library is imported from; None outside a checkout of it."""
     here = Path(__file__).parent if "__file__" in globals() else Path.cwd()
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False
-    )
+    command = ["git", *words]
+    run = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    return run.stdout.strip() if run.returncode == 0 else None
+
+
+def environment() -> dict[str, Any]:
+    """What a result depends on besides its config.
+
+    Returns:
+        "commit", and "dirty": whether library or tools differ from it (both None where the library is installed and
+        not a checkout); versions, type of machine, threads, GPUs.
+    """
+    top = _git("rev-parse", "--show-toplevel")
+    own = top is not None and _git("ls-files", "--error-unmatch", f"{top}/mr2ct/__init__.py")
+    changed = _git("status", "--porcelain", "--", f"{top}/mr2ct", f"{top}/tools") if own else None
     packages = ("mr2ct", "torch", "lightning-fabric", "numpy", "scikit-image", "nibabel")
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
-        "commit": git.stdout.strip() or None,
+        "commit": _git("rev-parse", "HEAD") if own else None,
+        "dirty": bool(changed) if own else None,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
@@ -262,6 +276,7 @@ class BatchSource(Protocol):
 def start_fabric(
     accelerator: str = "auto",
     devices: str | int = "auto",
+    *,
     nodes: int = 1,
     precision: str = "32-true",
 ) -> Fabric:
@@ -367,6 +382,7 @@ class _Log:
 def fit(
     method: Method,
     batches: BatchSource,
+    *,
     steps: int,
     run_dir: str | Path,
     fabric: Fabric | None = None,
@@ -481,6 +497,7 @@ def _keep(method: Method, stateful: dict[str, Any], log: _Log, step: int, cost: 
 def synthesize(
     method: Method,
     case: Case,
+    *,
     channels: list[str] | None = None,
     batch_size: int = 8,
     progress: bool = False,
@@ -537,6 +554,7 @@ class Profile:
         batch_size: slices a step.
         crop: side of a training crop in pixels, or (height, width).
         width: channels of a network's first stage.
+        published: every method keeps the sizes and settings of its paper; else it is trimmed to learn in a small budget.
     """
 
     name: str
@@ -546,13 +564,43 @@ class Profile:
     batch_size: int
     crop: int | tuple[int, int]
     width: int
+    published: bool = False
 
     @property
     def steps(self) -> int:
         """Updates in the budget."""
         return self.samples // self.batch_size
 
+    def scaled(
+        self, note: str, *, samples: float = 1, crop: float = 1, width: float = 1
+    ) -> "Profile":
+        """The same piece of work, larger or smaller.
 
+        Args:
+            note: what was done, for the name: "laptop" becomes "laptop, <note>".
+            samples, crop, width: factors; each result is rounded down, to no less than 1.
+
+        Returns:
+            A profile with the other fields unchanged.
+
+        Raises:
+            BadInput: a factor that is not above 0.
+        """
+        for name, factor in (("samples", samples), ("crop", crop), ("width", width)):
+            if not factor > 0:
+                raise BadInput(f"{name}: expected a factor above 0, got {factor}")
+        times = lambda value, factor: max(1, int(value * factor))
+        sides = self.crop if isinstance(self.crop, tuple) else (self.crop,)
+        sides = tuple(times(side, crop) for side in sides)
+        return replace(
+            self,
+            name=f"{self.name}, {note}",
+            samples=times(self.samples, samples),
+            crop=sides if isinstance(self.crop, tuple) else sides[0],
+            width=times(self.width, width),
+        )
+
+# %% ../nbs/07_training.ipynb #20237daf
 PROFILES = {
     p.name: p
     for p in (
@@ -568,6 +616,7 @@ PROFILES = {
             batch_size=6,
             crop=(320, 192),
             width=64,
+            published=True,
         ),
     )
 }

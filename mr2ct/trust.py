@@ -21,7 +21,8 @@ from .datasets import SliceStore
 from .meta_reweighting import MetaUNet, meta_for, split_clean
 from .training import BatchSource, Profile
 from .unet import RegressionUNet
-from .volumes import HU_MAX, HU_MIN, BadInput, hu_to_unit, read_case, to_array
+from .errors import BadInput
+from .volumes import HU_MAX, HU_MIN, hu_to_unit, read_case, to_array
 
 # %% ../nbs/36_trust.ipynb #cafb76c3
 UNIT_HU = (HU_MAX - HU_MIN) / 2
@@ -129,7 +130,7 @@ class Remembering(MetaUNet):
     """
 
     def __init__(
-        self, channels: int, steps: int, memory: float = 0.0, freeze: float = 1.0, **options: Any
+        self, channels: int, steps: int, *, memory: float = 0.0, freeze: float = 1.0, **options: Any
     ) -> None:
         _check_shares(memory=memory, freeze=freeze)
         if freeze < 1 and not memory:
@@ -182,6 +183,7 @@ class Levered(Remembering):
         self,
         channels: int,
         steps: int,
+        *,
         warmup: float = 0.0,
         momentum: float = 0.0,
         sign: bool = False,
@@ -232,7 +234,7 @@ LEVERS: dict[str, dict[str, Any]] = {
 
 def lever_for(channels: int, profile: Profile, **options: Any) -> MetaUNet:
     """`Levered` at the size of a profile."""
-    return meta_for(channels, profile, Levered, **options)
+    return meta_for(channels, profile, kind=Levered, **options)
 
 # %% ../nbs/36_trust.ipynb #5c1e77d2
 def _is_right(batch: Mapping[str, Tensor]) -> Tensor:
@@ -280,6 +282,7 @@ class Rival(RegressionUNet):
         self,
         channels: int,
         steps: int,
+        *,
         width: int = 16,
         pairs: str = "train",
         rule: str = "even",
@@ -288,7 +291,7 @@ class Rival(RegressionUNet):
         if pairs not in ("train", "clean", "all") or rule not in ("even", "residual", "truth"):
             expected = "train, clean or all, and even, residual or truth"
             raise BadInput(f"pairs, rule: expected {expected}, got {pairs!r} and {rule!r}")
-        super().__init__(channels, steps, width)
+        super().__init__(channels, steps, width=width)
         self.pairs, self.rule, self.share = pairs, rule, share
 
     def batches(

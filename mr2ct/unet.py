@@ -15,7 +15,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from .training import Method
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/20_unet.ipynb #d650510b
 def _norm(kind: str, channels: int) -> nn.Module:
@@ -80,6 +80,7 @@ class UNet(nn.Module):
         self,
         in_channels: int = 1,
         out_channels: int = 1,
+        *,
         width: int = 16,
         depth: int = 4,
         norm: str = "pixel",
@@ -131,7 +132,7 @@ class RegressionUNet(Method):
         width: channels of the first stage.
         depth: halvings.
         norm: "none", "instance", "group" or "pixel".
-        rate: Adam's learning rate at its highest.
+        learning_rate: Adam's learning rate at its highest.
         loss: called as loss(prediction, target), both (N, 1, H, W) in [-1, 1]; None: L1. Chapter 21 has others.
 
     Source:
@@ -144,20 +145,21 @@ class RegressionUNet(Method):
         self,
         channels: int,
         steps: int,
+        *,
         width: int = 16,
         depth: int = 4,
         norm: str = "pixel",
-        rate: float = 3e-3,
+        learning_rate: float = 3e-3,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__()
-        self.net = UNet(channels, 1, width, depth, norm)
-        self.steps, self.rate, self.loss = steps, rate, loss or F.l1_loss
+        self.net = UNet(channels, 1, width=width, depth=depth, norm=norm)
+        self.steps, self.learning_rate, self.loss = steps, learning_rate, loss or F.l1_loss
 
     def configure(self, fabric: Fabric) -> dict[str, Any]:
         self.fabric = fabric
         self.net, self.optimiser = fabric.setup(
-            self.net, torch.optim.Adam(self.net.parameters(), self.rate)
+            self.net, torch.optim.Adam(self.net.parameters(), self.learning_rate)
         )
         self.schedule = warm_cosine(self.optimiser, self.steps)
         return {"optimiser": self.optimiser, "schedule": self.schedule}

@@ -15,7 +15,7 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor, nn
 
 from .view import connect, render_overlay, render_slice, to_png
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/19_valid_unet.ipynb #07d80427
 def shrink(depth: int = 4) -> int:
@@ -84,6 +84,7 @@ class ValidUNet(nn.Module):
         self,
         in_channels: int = 1,
         out_channels: int = 2,
+        *,
         width: int = 64,
         depth: int = 4,
         dropout: float = 0.5,
@@ -126,7 +127,7 @@ def _mirrored(start: int, length: int, size: int) -> Tensor:
     return torch.minimum(place, period - place)
 
 
-def window(image: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+def window(image: Tensor, top: int, *, left: int, height: int, width: int) -> Tensor:
     """A window on the endlessly mirrored plane of an image.
 
     Args:
@@ -156,7 +157,9 @@ def mirror(image: Tensor, margin: int = 92) -> Tensor:
         Ronneberger et al. 2015, section 2 and figure 2; 92 px for depth 4, in general `shrink(depth) // 2`. Chapter 19.
     """
     height, width = image.shape[-2:]
-    return window(image, -margin, -margin, height + 2 * margin, width + 2 * margin)
+    return window(
+        image, -margin, left=-margin, height=height + 2 * margin, width=width + 2 * margin
+    )
 
 # %% ../nbs/19_valid_unet.ipynb #0bebac5a
 def _tiles(length: int, tile: int | None, depth: int) -> tuple[int, range]:
@@ -196,7 +199,7 @@ def by_tiles(net: ValidUNet, image: Tensor, tile: int | None = None) -> Tensor:
     result = image.new_empty(image.shape[0], net.head.out_channels, height, width)
     for top in tops:
         for left in lefts:
-            part = net(window(image, top - margin, left - margin, rows, columns))
+            part = net(window(image, top - margin, left=left - margin, height=rows, width=columns))
             place = result[..., top : top + part.shape[-2], left : left + part.shape[-1]]
             place.copy_(part[..., : place.shape[-2], : place.shape[-1]])
     return result
@@ -230,7 +233,7 @@ def object_distances(labels: np.ndarray, inside: str = "border") -> tuple[np.nda
     return near[0], near[1]
 
 
-def border_term(d1: np.ndarray, d2: np.ndarray, w0: float = 10, sigma: float = 5) -> np.ndarray:
+def border_term(d1: np.ndarray, d2: np.ndarray, *, w0: float = 10, sigma: float = 5) -> np.ndarray:
     """w0 exp(-(d1 + d2)² / (2 sigma²)): w0 where two objects meet, 0 where there is only one.
 
     Raises:
@@ -242,7 +245,7 @@ def border_term(d1: np.ndarray, d2: np.ndarray, w0: float = 10, sigma: float = 5
 
 
 def border_weights(
-    labels: np.ndarray, w0: float = 10, sigma: float = 5, inside: str = "border"
+    labels: np.ndarray, w0: float = 10, *, sigma: float = 5, inside: str = "border"
 ) -> np.ndarray:
     """A weight for each pixel that balances object and background and stresses the gaps between objects.
 
@@ -265,7 +268,7 @@ def border_weights(
     classes = (labels != 0).astype(np.int64)
     counts = np.bincount(classes.ravel(), minlength=2)
     balance = labels.size / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    term = border_term(*object_distances(labels, inside), w0, sigma)
+    term = border_term(*object_distances(labels, inside), w0=w0, sigma=sigma)
     return (balance[classes] + term).astype(np.float32)
 
 # %% ../nbs/19_valid_unet.ipynb #21a140fe
@@ -304,7 +307,7 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> T
 
 # %% ../nbs/19_valid_unet.ipynb #6da11971
 def render_border(
-    image: np.ndarray, term: np.ndarray, height_px: int = 300, opacity: float = 0.6
+    image: np.ndarray, term: np.ndarray, *, height_px: int = 300, opacity: float = 0.6
 ) -> np.ndarray:
     """An image (H, W) under a border term (H, W), from black at 0 to yellow at 10 and above: uint8 RGB."""
     if image.shape != term.shape:
@@ -328,8 +331,8 @@ def border_explorer(image: np.ndarray, labels: np.ndarray, height_px: int = 300)
     balance, distances = border_weights(labels, w0=0), object_distances(labels)
 
     def draw(_: object) -> None:
-        term = border_term(*distances, w0.value, sigma.value)
-        screen.value = to_png(render_border(image, term, height_px))
+        term = border_term(*distances, w0=w0.value, sigma=sigma.value)
+        screen.value = to_png(render_border(image, term, height_px=height_px))
         weights = balance + term
         says.value = (
             f"largest weight {weights.max():.1f}; "

@@ -28,7 +28,8 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import zoom
 from skimage.measure import marching_cubes
 
-from .volumes import HU_MAX, HU_MIN, BadInput, check_same_grid, spacing_mm, to_array
+from .errors import BadInput
+from .volumes import HU_MAX, HU_MIN, check_same_grid, spacing_mm, to_array
 
 # %% ../nbs/05_view.ipynb #6035a4c8
 VIEWS: dict[str, int] = {"axial": 0, "coronal": 1, "sagittal": 2}  # the axis that the slider walks
@@ -436,7 +437,7 @@ def slice_browser(
             if np.abs(off).max() > 0.6 * window.step:  # less is a browser's rounding
                 preset.value = None
         at, shown = (side.value, position.value), (window.value, level.value)
-        height = fitting_height(array.shape, spacing, side.value, height_px)
+        height = fitting_height(array.shape, spacing, view=side.value, height_px=height_px)
         pixels = render_slice(array, spacing, *at, *shown, height)
         picture.value = to_png(label_sides(pixels, side.value))
         caption.value = _caption(position.max + 1, units[name.value], spacing, *at, shown)
@@ -472,7 +473,7 @@ def overlay_slider(
     arrays, spacing = _arrays({"base": base, "top": top}, view)
     below, above = arrays["base"], arrays["top"]
     windows = _window_of(below, None, None), _window_of(above, None, None)
-    height = fitting_height(below.shape, spacing, view, height_px)
+    height = fitting_height(below.shape, spacing, view=view, height_px=height_px)
     last, unit = below.shape[VIEWS[view]] - 1, _unit(below)
     position = W.IntSlider(last // 2, 0, last, description="slice")
     opacity = W.FloatSlider(0.5, min=0, max=1, step=0.05, description="opacity")
@@ -596,10 +597,20 @@ def panel(
     for name, volume in images.items():
         like = images[errors.get(name, name)]
         window, level = windows.get(name) or _window_of(like, None, None)
-        pixels = render_slice(volume, spacing_mm, view, index, window, level)
+        pixels = render_slice(
+            volume, spacing_mm, view=view, index=index, window=window, level=level
+        )
         shown.append((name, pixels, "gray", level - window / 2, level + window / 2, _unit(like)))
     for name, truth in errors.items():
-        pixels = render_error(images[name], images[truth], spacing_mm, view, index, limit, mask)
+        pixels = render_error(
+            images[name],
+            images[truth],
+            spacing_mm=spacing_mm,
+            view=view,
+            index=index,
+            limit=limit,
+            mask=mask,
+        )
         shown.append((f"{name} − {truth}", pixels, "RdBu_r", -limit, limit, "HU"))
     figure, axes = _axes(len(shown), columns, shown[0][1].shape[0] / shown[0][1].shape[1])
     for axis, (name, pixels, cmap, low, high, unit) in zip(axes, shown, strict=True):

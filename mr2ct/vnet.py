@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from .datasets import Augment, SliceStore, cut, place_crop
 from .training import Method, Profile
 from .unet import PixelNorm, RegressionUNet
-from .volumes import BadInput, Case, unit_to_hu
+from .errors import BadInput
+from .volumes import Case, unit_to_hu
 
 # %% ../nbs/22_vnet.ipynb #9fbc6393
 def repeat_channels(x: Tensor, channels: int) -> Tensor:
@@ -90,6 +91,7 @@ class VNet(nn.Module):
         self,
         in_channels: int = 1,
         out_channels: int = 1,
+        *,
         width: int = 16,
         levels: int = 5,
         kernel: int | tuple[int, int, int] = 5,
@@ -225,6 +227,7 @@ class PatchBatches:
         self,
         store: SliceStore,
         batch_size: int,
+        *,
         patch: tuple[int, int, int],
         seed: int,
         augment: Augment | None = None,
@@ -298,7 +301,9 @@ def _cut_patch(
     for name, like in anchor.items():
         fill = -1 if name[:2] in ("mr", "ct") else 0
         empty = np.full_like(like, fill)
-        parts = [cut(empty if s is None else s[name], corner, patch[1:], fill) for s in slices]
+        parts = [
+            cut(empty if s is None else s[name], corner, size=patch[1:], fill=fill) for s in slices
+        ]
         out[name] = np.stack(parts, axis=1)  # (C, d, h, w)
     return out
 
@@ -328,6 +333,7 @@ def tent(size: Sequence[int]) -> Tensor:
 def blend_windows(
     predict: Callable[[Tensor], Tensor],
     mr: Tensor,
+    *,
     window: tuple[int, int, int],
     overlap: float = 0.5,
 ) -> Tensor:
@@ -369,7 +375,7 @@ class VNetSynthesis(Method):
         batch_size: patches a step.
         window: (d, h, w) of the windows a case is translated in; None takes it whole.
         overlap: part of a window that neighbours share, 0 to below 1.
-        rate: Adam's learning rate at its highest.
+        learning_rate: Adam's learning rate at its highest.
         loss: called as loss(prediction, target), both (N, 1, d, h, w) in [-1, 1]; None: L1.
         net: arguments of `VNet`: width, levels, kernel, convs, flat (here 2), norm (here "voxel").
 
@@ -384,11 +390,12 @@ class VNetSynthesis(Method):
         self,
         channels: int,
         steps: int,
+        *,
         patch: tuple[int, int, int] = (4, 64, 64),
         batch_size: int = 2,
         window: tuple[int, int, int] | None = None,
         overlap: float = 0.5,
-        rate: float = 8e-3,
+        learning_rate: float = 8e-3,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         **net: Any,
     ) -> None:
@@ -396,14 +403,14 @@ class VNetSynthesis(Method):
         self.net = VNet(channels, 1, **{"flat": 2, "norm": "voxel"} | net)
         self.channels, self.steps, self.patch, self.batch_size = channels, steps, patch, batch_size
         self.window, self.overlap = window, overlap
-        self.rate, self.loss = rate, loss or F.l1_loss
+        self.learning_rate, self.loss = learning_rate, loss or F.l1_loss
 
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> PatchBatches:
         """Patches of the training cases of a table."""
         store = SliceStore(table, "train", cache=cache)
-        return PatchBatches(store, self.batch_size, self.patch, seed)
+        return PatchBatches(store, self.batch_size, patch=self.patch, seed=seed)
 
     configure, training_step = RegressionUNet.configure, RegressionUNet.training_step
 
@@ -419,7 +426,9 @@ class VNetSynthesis(Method):
         window = self.window or mr.shape[1:]
         self.eval()
         with torch.no_grad():
-            unit = blend_windows(lambda x: self.net(x.to(device)), mr, window, self.overlap)
+            unit = blend_windows(
+                lambda x: self.net(x.to(device)), mr, window=window, overlap=self.overlap
+            )
         return unit_to_hu(unit).numpy()
 
 # %% ../nbs/22_vnet.ipynb #50d9f9ad

@@ -18,10 +18,11 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.restoration import unwrap_phase
 
-from .phantom import ECHO_MS, FAT_SHIFT_HZ, FAT_T1_MS, TISSUES, Pelvis
+from .phantom import ECHO_MS, FAT_SHIFT_HZ, FAT_T1_MS, MATERIALS, Pelvis
 from .phantom import dixon_signal, make_case, make_grid, paint_pelvis, spoiled_echo
 from .view import VIEWS, connect, fitting_height, label_sides, plane, render_slice, to_png
-from .volumes import BadInput, body_mask, check_same_grid, dixon, spacing_mm, to_array
+from .errors import BadInput
+from .volumes import body_mask, check_same_grid, dixon, spacing_mm, to_array
 
 # %% ../nbs/09_water_fat.ipynb #5e0f59e4
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class DixonScan:
 def scan_dixon(
     seed: int,
     shape: tuple[int, int, int] = (32, 128, 128),
+    *,
     phase_rad: float = 0.0,
     noise: float = 0.018,
 ) -> DixonScan:
@@ -81,8 +83,12 @@ def scan_dixon(
     _, late_water, late_fat = dixon_signal(canvas.fraction, ECHO_MS["op"])
     turn = np.exp(2j * np.pi * FAT_SHIFT_HZ * ECHO_MS["op"] * 1e-3)
     op = (late_water + late_fat * turn) * gain * np.exp(1j * phase_rad * ramp(shape))
-    tissue, rng = TISSUES["fat"], np.random.default_rng([seed, 9])
-    sigma = 1e4 * noise * spoiled_echo(tissue.pd, FAT_T1_MS, tissue.t2star_ms, ECHO_MS["ip"])
+    tissue, rng = MATERIALS["fat"], np.random.default_rng([seed, 9])
+    sigma = (
+        1e4
+        * noise
+        * spoiled_echo(tissue.pd, FAT_T1_MS, t2star_ms=tissue.t2star_ms, te_ms=ECHO_MS["ip"])
+    )
     op = op + sigma * (rng.standard_normal(shape) + 1j * rng.standard_normal(shape))
     mask = to_array(case.mask) > 0
     ip = to_array(case.mr["ip"])
@@ -241,6 +247,7 @@ def fat_by_brightness(ip: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def fat_by_phase(
     ip: np.ndarray,
     op: np.ndarray,
+    *,
     mask: np.ndarray,
     spacing_mm: tuple[float, float, float],
     smooth_mm: float = 5.0,
@@ -318,6 +325,7 @@ def _one_slice(given: dict[str, np.ndarray | None], view: str, index: int) -> di
 def render_dixon(
     ip: np.ndarray,
     op: np.ndarray,
+    *,
     spacing_mm: tuple[float, float, float],
     index: int,
     fat_wins: np.ndarray | None = None,
@@ -389,7 +397,11 @@ def _fat_wins(
     if sign == "brightness":
         return fat_by_brightness(data["ip"], mask)
     op = data["op"] * np.exp(1j * (data["op_phase"] + phase_rad * ramp(mask.shape)))
-    return op.real < 0 if sign == "real part" else fat_by_phase(data["ip"], op, mask, spacing)
+    return (
+        op.real < 0
+        if sign == "real part"
+        else fat_by_phase(data["ip"], op, mask=mask, spacing_mm=spacing)
+    )
 
 
 def _summary(
@@ -413,6 +425,7 @@ def _summary(
 def dixon_explorer(
     ip: nib.Nifti1Image,
     op: nib.Nifti1Image,
+    *,
     op_phase: nib.Nifti1Image | None = None,
     truth: nib.Nifti1Image | None = None,
     view: str = "axial",
@@ -440,7 +453,7 @@ def dixon_explorer(
     mask = body_mask(_magnitude(data["ip"], "ip"))
     plane(mask, view, 0)  # refuses an unknown view
     last, white = mask.shape[VIEWS[view]] - 1, _brightest(data["ip"], mask)
-    height = fitting_height(mask.shape, spacing, view, height_px)
+    height = fitting_height(mask.shape, spacing, view=view, height_px=height_px)
     position = W.IntSlider(last // 2, 0, last, description="slice")
     sign = W.Dropdown(options=SIGNS if "op_phase" in data else SIGNS[:2], description="sign from")
     knob = W.FloatSlider(0, min=0, max=8, step=0.25, description="phase ± rad")
@@ -457,9 +470,10 @@ def dixon_explorer(
             wins = _fat_wins(sign.value, data, mask, spacing, knob.value)
             kept.clear()
             kept[key] = wins
-        shown = data["ip"], data["op"], spacing, position.value, kept[key]
-        rest = data.get("truth"), mask, limit.value, view, height, white
-        picture.value = to_png(render_dixon(*shown, *rest))
+        where = {"spacing_mm": spacing, "index": position.value, "fat_wins": kept[key]}
+        where |= {"truth": data.get("truth"), "mask": mask, "threshold": limit.value}
+        look = {"view": view, "height_px": height, "white": white}
+        picture.value = to_png(render_dixon(data["ip"], data["op"], **where, **look))
         if owner is not position:  # the caption speaks of the whole body
             caption.value = _summary(data, mask, kept[key], limit.value)
 

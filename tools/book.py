@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = "mr2ct"
+WORKSHOP = "workshop"  # the folder of nbs/ that holds plumbing
 
 DIRECTIVE = re.compile(r"^\s*#\s*\|\s*([\w-]+):?\s*(.*)$")
 SKIPPED_FLAGS = ("slow", "gpu", "data")  # cells that no test runs, as `tst_flags` in settings.ini
@@ -53,6 +54,16 @@ class Chapter:
         return int(found[1]) if found else None
 
     @property
+    def workshop(self) -> bool:
+        """Whether it is a workshop notebook: plumbing, on no reader's path."""
+        return self.path.parent.name == WORKSHOP
+
+    @property
+    def place(self) -> tuple[int, bool]:
+        """The order of dependence: by number; the workshops of a number come before its lecture."""
+        return (-1 if self.number is None else self.number), not self.workshop
+
+    @property
     def module(self) -> str | None:
         names = [c.directives["default_exp"] for c in self.cells if "default_exp" in c.directives]
         return names[0] if names else None
@@ -87,7 +98,11 @@ def notebooks(root: Path = ROOT) -> list[Path]:
     """Every notebook of the book, in reading order; hidden ones and those that start with _ are not part of it."""
     found = (root / "nbs").rglob("*.ipynb")
     inside = [p for p in found if not any(x[0] in "._" for x in p.relative_to(root / "nbs").parts)]
-    return sorted(inside, key=lambda p: p.name)
+    # index first, then by number; the workshops of a number come before its lecture
+    return sorted(
+        inside,
+        key=lambda p: (p.name != "index.ipynb", p.name[:2], p.parent.name != WORKSHOP, p.name),
+    )
 
 
 def chapters(root: Path = ROOT) -> list[Chapter]:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from book import ROOT, Cell, Chapter, chapters
 
-NOTEBOOK_KB = 300
-NBS_KB = 8_000
+NOTEBOOK_KB = 600
+NBS_KB = 20_000
 FILE_KB = 1_000
 FIGURES = 3
-CELLS = (25, 45)
-WORDS = (500, 900)
+CELLS = (25, 70)
+WORDS = (500, 2200)
 CELL_LINES = 40
 NO_LOWER_BOUND = ("index", "00_tour", "90_command_line")  # a map and two short visits
 NOT_CODE = {
@@ -93,10 +93,10 @@ def chapter_problems(chapter: Chapter, root: Path) -> list[str]:
         )
     if any(o.get("output_type") == "error" for c in chapter.cells for o in c.outputs):
         found.append(f"{name}: stores the traceback of an error; run it again: `make notebooks`")
-    if out_of_range(len(chapter.cells), CELLS, stem):
+    if not chapter.workshop and out_of_range(len(chapter.cells), CELLS, stem):
         found.append(f"{name}: {len(chapter.cells)} cells, expected {CELLS[0]} to {CELLS[1]}")
     prose = sum(words(c) for c in chapter.cells if c.kind == "markdown")
-    if out_of_range(prose, WORDS, stem):
+    if not chapter.workshop and out_of_range(prose, WORDS, stem):
         found.append(f"{name}: {prose} words of prose, expected {WORDS[0]} to {WORDS[1]}")
     for i, cell in enumerate(chapter.cells):
         lines = code_lines(cell.code) if cell.exported else 0

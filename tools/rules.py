@@ -32,7 +32,7 @@ def without_magics(source: str) -> str:
 def late_imports(root: Path) -> list[str]:
     """Imports of a chapter from one that does not come before it."""
     book = chapters(root)
-    number = {c.module: c.number for c in book if c.module}
+    place = {c.module: c.place for c in book if c.module}
     found = []
     for chapter in book:
         if chapter.module is None or chapter.number is None:
@@ -48,13 +48,15 @@ def late_imports(root: Path) -> list[str]:
                     or parts[1] in ("__version__", chapter.module)
                 ):
                     continue
-                if parts[1] not in number:
+                if parts[1] not in place:
                     found.append(
                         f"{chapter.path.name}, cell {i}: imports {name}, which no chapter exports"
                     )
-                elif number[parts[1]] >= chapter.number:
+                elif place[parts[1]] > chapter.place or (
+                    place[parts[1]] == chapter.place and not chapter.workshop
+                ):
                     found.append(
-                        f"{chapter.path.name}, cell {i}: imports {name} of chapter {number[parts[1]]:02d}; "
+                        f"{chapter.path.name}, cell {i}: imports {name} of chapter {place[parts[1]][0]:02d}; "
                         "a chapter may import only from chapters with a smaller number"
                     )
     return found

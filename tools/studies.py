@@ -42,7 +42,8 @@ from mr2ct.training import (
     write_text,
 )
 from mr2ct.trust import LEVERS
-from mr2ct.volumes import BadInput, Case, read_case, spacing_mm, to_array
+from mr2ct.errors import BadInput
+from mr2ct.volumes import Case, read_case, spacing_mm, to_array
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (0, 1, 2)
@@ -59,7 +60,7 @@ FUSIONS = ("axial", "coronal", "sagittal", "mean", "median", "learned_1", "learn
 def channels(profile: Profile, work: Path) -> pd.DataFrame:
     """U-Nets on one, two and four channels of the same phantoms, with as many samples each."""
     four_channel_phantoms(work / "data", profile)
-    bench(profile, work / "bench", work / "data", CHANNELS, SEEDS)
+    bench(profile, work / "bench", data=work / "data", methods=CHANNELS, seeds=SEEDS)
     return pd.read_csv(work / "bench" / "cases.csv")
 
 
@@ -69,20 +70,22 @@ def losses_by_shift(profile: Profile, work: Path) -> pd.DataFrame:
     tables = []
     for mm in SHIFTS_MM:
         out = work / f"{mm}mm"
-        bench(profile, out, None, LOSSES, SEEDS, rigid_mm=float(mm))
+        bench(profile, out, data=None, methods=LOSSES, seeds=SEEDS, rigid_mm=float(mm))
         tables.append(pd.read_csv(out / "cases.csv").assign(shift_mm=mm))
     return pd.concat(tables)
 
 
 def views(profile: Profile, work: Path) -> pd.DataFrame:
     """Each view with the whole budget; one training a seed, scored with every fusion."""
-    make_phantoms(work / "data", profile.cases, profile.shape)
+    make_phantoms(work / "data", profile.cases, shape=profile.shape)
     table, rows = list_cases(work / "data"), []
     for seed in SEEDS:
         kept = work / f"seed{seed}.csv"
         if not kept.exists():
             run, scores = work / f"run{seed}", []
-            method = train("three_views_full", table, profile, run, seed, cache=work)
+            method = train(
+                "three_views_full", table, profile=profile, run_dir=run, seed=seed, cache=work
+            )
             for row in table[table.split == "test"].itertuples():
                 case = read_case(row.folder, extras=("ct_true",))
                 truth, said = (
@@ -90,7 +93,7 @@ def views(profile: Profile, work: Path) -> pd.DataFrame:
                     method.views(Case(case.id, case.mr, None, case.mask)),
                 )
                 for method.fusion in FUSIONS:
-                    values = score(method.fuse(said).round(), truth, case.body())
+                    values = score(method.fuse(said).round(), truth, mask=case.body())
                     scores.append({"method": method.fusion, "seed": seed, "case": row.id} | values)
             write_text(kept, pd.DataFrame(scores).to_csv(index=False))
         rows.append(pd.read_csv(kept))
@@ -110,7 +113,7 @@ def pelvis_unpaired(profile: Profile, work: Path) -> pd.DataFrame:
     def look(step: int, method: CycleGAN, rows: list[dict]) -> None:
         for case in cases if step % 100 == 0 or step == small.steps else ():
             sct, seen = to_array(synthesize(method, case)), case.unit_mr()[0]
-            mi = mutual_information(seen, sct, case.body())
+            mi = mutual_information(seen, sct, mask=case.body())
             rows.append({"step": step, "case": case.id, "mutual_information": mi})
         method.train()
 
@@ -122,7 +125,7 @@ def pelvis_unpaired(profile: Profile, work: Path) -> pd.DataFrame:
             method = cyclegan_for(1, small, gradient=gradient)
             batches = method.batches(table, small, seed, work / "cache")
             run, watch = work / f"run{gradient}-{seed}", partial(look, rows=rows)
-            fit(method, batches, small.steps, run, resume=False, watch=watch)
+            fit(method, batches, steps=small.steps, run_dir=run, resume=False, watch=watch)
             write_text(
                 kept, pd.DataFrame(rows).assign(gradient=gradient, seed=seed).to_csv(index=False)
             )
@@ -139,7 +142,7 @@ def meta_rivals(profile: Profile, work: Path) -> pd.DataFrame:
         budget = replace(
             shrink(profile), name=f"{profile.name}, {samples} samples", samples=samples
         )
-        bench(budget, work / f"times{times}", work / "data", RIVALS, SEEDS)
+        bench(budget, work / f"times{times}", data=work / "data", methods=RIVALS, seeds=SEEDS)
         tables.append(pd.read_csv(work / f"times{times}" / "cases.csv").assign(samples=samples))
     return pd.concat(tables)
 
@@ -148,7 +151,7 @@ def meta_levers(profile: Profile, work: Path) -> pd.DataFrame:
     """The raw weights and each lever, in the world of `meta_rivals` at its smaller budget."""
     misaligned_phantoms(work / "data", profile)
     methods = ("meta_raw", *(f"lever_{name}" for name in LEVERS))
-    bench(shrink(profile), work / "bench", work / "data", methods, SEEDS)
+    bench(shrink(profile), work / "bench", data=work / "data", methods=methods, seeds=SEEDS)
     return pd.read_csv(work / "bench" / "cases.csv")
 
 
@@ -175,7 +178,7 @@ def meta_contest(profile: Profile, work: Path) -> pd.DataFrame:
     preset, tables = replace(SYNTHRAD2023, scores=(*SYNTHRAD2023.scores, "bone", "lpips")), []
     for number, (data, (budget, folder)) in enumerate(parts.items()):
         out = work / f"bench{number}"
-        bench(budget, out, folder, CONTEST, SEEDS)
+        bench(budget, out, data=folder, methods=CONTEST, seeds=SEEDS)
         cases = list_cases(folder)
         test = cases[cases.split == "test"]
         for name, seed in product(CONTEST, SEEDS):
@@ -187,8 +190,8 @@ def meta_contest(profile: Profile, work: Path) -> pd.DataFrame:
                 values = score(
                     sct[use],
                     truth,
-                    body,
-                    preset,
+                    mask=body,
+                    preset=preset,
                     spacing_mm=spacing_mm(case.ct),
                     perceptual=perceptual,
                 )

@@ -69,7 +69,7 @@ class MapWatch:
         }
         for source, (network, gradient) in sources.items():
             with torch.no_grad():
-                u = agreement(network, self.seen["mr"], self.seen["ct"], gradient)[0]
+                u = agreement(network, self.seen["mr"], ct=self.seen["ct"], gradient=gradient)[0]
             u /= u.abs().mean()
             for name, treat in TREATMENTS.items():
                 self.keep(step, source, name, "one moment", treat(u))
@@ -80,7 +80,7 @@ class MapWatch:
     def gradient(self, net: nn.Module, count: int | None) -> dict[str, torch.Tensor]:
         """That of some of the trusted slices, drawn anew, or of all."""
         order = torch.randperm(len(self.trusted["mr"]), generator=self.draw)[:count]
-        return clean_gradient(net, self.trusted["mr"][order], self.trusted["ct"][order])
+        return clean_gradient(net, self.trusted["mr"][order], ct=self.trusted["ct"][order])
 
     def keep(self, step: int, source: str, treatment: str, over: str, u: torch.Tensor) -> None:
         place = {"step": step, "source": source, "treatment": treatment, "over": over}
@@ -110,7 +110,7 @@ def judge_maps(profile: Profile, work: Path, seeds: tuple[int, ...]) -> pd.DataF
             batches = method.batches(table, small, seed, work / "cache")
             every = max(10, method.steps // 320 * 10)
             watch = MapWatch(seen, trusted, seed, every, method.steps)
-            fit(method, batches, method.steps, run, resume=False, watch=watch)
+            fit(method, batches, steps=method.steps, run_dir=run, resume=False, watch=watch)
             rows = watch.finish(method).assign(path=path, seed=seed)
             write_text(kept, rows.to_csv(index=False))
         tables.append(pd.read_csv(kept))
@@ -128,9 +128,9 @@ def record_weights(table: pd.DataFrame, off: pd.DataFrame, profile: Profile, wor
     def look(step: int, method: MetaUNet, film: dict[int, torch.Tensor], when: np.ndarray) -> None:
         if step in when:
             net = method.net.module
-            gradient = clean_gradient(net, trusted["mr"], trusted["ct"])
+            gradient = clean_gradient(net, trusted["mr"], ct=trusted["ct"])
             with torch.no_grad():
-                u = agreement(net, seen["mr"], seen["ct"], gradient)[0]
+                u = agreement(net, seen["mr"], ct=seen["ct"], gradient=gradient)[0]
             film[step] = normalise(method.shape(u), method.floor)[:, 0]
 
     for name in ("meta_raw", "meta"):
@@ -141,7 +141,7 @@ def record_weights(table: pd.DataFrame, off: pd.DataFrame, profile: Profile, wor
         moments[name] = watched[np.linspace(0, len(watched) - 1, 8).round().astype(int)]
         batches = method.batches(table, profile, 0, work / "cache")
         watch = partial(look, film=films[name], when=moments[name])
-        fit(method, batches, method.steps, work / name, resume=False, watch=watch)
+        fit(method, batches, steps=method.steps, run_dir=work / name, resume=False, watch=watch)
     halved = lambda x: F.avg_pool2d(x[:, None].float(), 2)[:, 0]  # small: a quarter of the pixels
     top = lambda w: (w / w.quantile(0.98).clamp(min=1e-12)).clamp(0, 1)
     levels = lambda w: (halved(top(w)) * 15).round().mul(17).byte().numpy()  # 16 of them

@@ -30,7 +30,7 @@ def four_channel_phantoms(folder: Path, profile: Profile) -> None:
 
     def make(seed: int, _split: str) -> Case:
         case, scan = make_case(seed, profile.shape), scan_dixon(seed, profile.shape)
-        wins = fat_by_phase(scan.ip, scan.op, scan.mask, scan.spacing_mm)
+        wins = fat_by_phase(scan.ip, scan.op, mask=scan.mask, spacing_mm=scan.spacing_mm)
         water, fat = separate(scan.ip, np.abs(scan.op), wins)
         named = {"ip": scan.ip, "op": np.abs(scan.op), "water": water, "fat": fat}
         mr = {n: to_image(a.clip(0).astype(np.float32), case.ct) for n, a in named.items()}

@@ -30,7 +30,8 @@ from mr2ct.baselines import (
 )
 from mr2ct.phantom import make_case
 from mr2ct.training import synthesize
-from mr2ct.volumes import BadInput, Case, crop_slices, make_image, resample, same_grid, to_array
+from mr2ct.errors import BadInput
+from mr2ct.volumes import Case, crop_slices, make_image, resample, same_grid, to_array
 
 
 def _striped() -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +117,7 @@ def test_forest_recovers_a_line_and_repeats():
 def test_samples_are_balanced():
     hu = np.full((4, 20, 20), 40.0)
     hu[0, :5], hu[1, :1] = -900, 700
-    drawn = sample_by_hu(hu, np.ones(hu.shape, bool), 90, np.random.default_rng(0))
+    drawn = sample_by_hu(hu, np.ones(hu.shape, bool), count=90, rng=np.random.default_rng(0))
     assert len(set(drawn)) == len(drawn)
     assert [int((hu.ravel()[drawn] == v).sum()) for v in (-900, 40, 700)] == [30, 30, 20]
 
@@ -177,7 +178,7 @@ def test_identical_atlases_fuse_to_any_of_them():
     rng = np.random.default_rng(0)
     mr, ct = rng.uniform(-1, 1, (2, 6, 16, 16)).astype(np.float32)
     same = np.stack([ct * 1000] * 3)
-    weights = similarity_weights(mr, np.stack([mr] * 3), (4, 4, 4))
+    weights = similarity_weights(mr, np.stack([mr] * 3), spacing_mm=(4, 4, 4))
     assert np.allclose(weights, 1 / 3)
     for fusion in ("similarity", "mean", "median"):
         assert np.allclose(fuse(same, weights, fusion), ct * 1000, atol=1e-2)
@@ -187,11 +188,11 @@ def test_the_better_atlas_leads_and_weights_sum_to_one():
     rng = np.random.default_rng(0)
     a, b = rng.uniform(-1, 1, (2, 8, 24, 48)).astype(np.float32)
     target = np.concatenate([a[..., :24], b[..., 24:]], axis=-1)
-    weights = similarity_weights(target, np.stack([a, 3 * b + 1]), (4, 4, 4))
+    weights = similarity_weights(target, np.stack([a, 3 * b + 1]), spacing_mm=(4, 4, 4))
     assert np.allclose(weights.sum(0), 1, atol=1e-5) and weights.min() > 0
     assert weights[0, ..., :16].min() > 0.8 and weights[1, ..., -16:].min() > 0.8
-    assert local_correlation(a, a, (4, 4, 4), 8).min() > 0.99
-    assert local_correlation(a, -a, (4, 4, 4), 8).max() < -0.99
+    assert local_correlation(a, a, spacing_mm=(4, 4, 4), window_mm=8).min() > 0.99
+    assert local_correlation(a, -a, spacing_mm=(4, 4, 4), window_mm=8).max() < -0.99
     assert np.array_equal(
         fuse(np.array([[[[1.0]]], [[[5.0]]], [[[30.0]]]]), None, "median"), [[[5.0]]]
     )
@@ -215,7 +216,7 @@ def test_alignment_carries_the_ct_the_right_way():
         nib.Nifti1Image(i.get_fdata(dtype=np.float32), shift @ i.affine)
         for i in (case.mr["ip"], case.ct)
     ]
-    found = align_atlas(case.mr["ip"], far[0], case.body(), deformable=False)
+    found = align_atlas(case.mr["ip"], far[0], mask=case.body(), deformable=False)
     assert np.allclose(found.TransformPoint((0.0, 0.0, 0.0)), (-12, 9, 5), atol=3)  # LPS
     ct, body = to_array(case.ct), case.body()
     before, after = (
@@ -232,27 +233,36 @@ def test_faults_of_fusion_are_named():
         (lambda: AtlasFusion(atlases=0), "got 'similarity', 0"),
         (lambda: fuse(ct, None, "similarity"), "weights: expected"),
         (lambda: fuse(ct, None, "max"), "got 'max'"),
-        (lambda: local_correlation(ct[0], ct[0, :2], (1, 1, 1), 5), "b, window_mm"),
+        (
+            lambda: local_correlation(ct[0], ct[0, :2], spacing_mm=(1, 1, 1), window_mm=5),
+            "b, window_mm",
+        ),
         (lambda: ForestRegression(0), "trees, leaf"),
         (lambda: _collected(IntensityRegression(0), [_linear("a", 0)]), "degree: expected 1"),
         (
             lambda: _collected(ForestRegression(samples=2), [_linear("a", 0)]),
             "count: expected at least 3",
         ),
-        (lambda: sample_by_hu(ct[0], ct[0] > 0, 9, np.random.default_rng(0)), "some body"),
-        (lambda: render_weight(ct[0], ct[0, :2], ct[0] > 0, (1, 1, 1), 0), "weight, mask"),
+        (
+            lambda: sample_by_hu(ct[0], ct[0] > 0, count=9, rng=np.random.default_rng(0)),
+            "some body",
+        ),
+        (
+            lambda: render_weight(ct[0], ct[0, :2], mask=ct[0] > 0, spacing_mm=(1, 1, 1), index=0),
+            "weight, mask",
+        ),
     ):
         with pytest.raises(BadInput, match=text) as error:
             call()
         assert "\n" not in str(error.value)
-    flat = local_correlation(ct[0], ct[0], (1, 1, 1), 5)
+    flat = local_correlation(ct[0], ct[0], spacing_mm=(1, 1, 1), window_mm=5)
     assert (flat == 0).all()
 
 
 def test_weight_explorer_follows_its_sliders():
     ct = np.random.default_rng(0).uniform(-1000, 1000, (2, 3, 16, 16))
     weights = np.stack([np.full(ct.shape[1:], w) for w in (0.25, 0.75)])
-    box = weight_explorer(ct, weights, np.ones(ct.shape[1:], bool), (5, 5, 5))
+    box = weight_explorer(ct, weights, mask=np.ones(ct.shape[1:], bool), spacing_mm=(5, 5, 5))
     atlas, place, says, pictures = box.children
     before = pictures.children[0].value
     assert "mean 0.25" in says.value

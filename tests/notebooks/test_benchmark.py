@@ -28,7 +28,8 @@ from mr2ct.benchmark import (
 from mr2ct.datasets import list_cases
 from mr2ct.ladder import LADDER, load_run
 from mr2ct.training import PROFILES, start_fabric
-from mr2ct.volumes import BadInput, load, to_array
+from mr2ct.errors import BadInput
+from mr2ct.volumes import load, to_array
 
 CPU = start_fabric("cpu", 1)
 TINY = replace(PROFILES["smoke"], cases=(2, 0, 2), shape=(8, 48, 48), samples=8, crop=32, width=4)
@@ -86,7 +87,7 @@ def test_workers_change_nothing_but_the_time():
         torch.set_num_threads(1)  # as workers have: more may round otherwise
         for workers in (1, 2):
             out = Path(folder) / str(workers)
-            bench(TINY, out, None, some, fabric=CPU, progress=False, workers=workers)
+            bench(TINY, out, data=None, methods=some, fabric=CPU, progress=False, workers=workers)
             tables.append((out / "cases.csv").read_bytes())
         torch.set_num_threads(threads)
         assert tables[0] == tables[1]

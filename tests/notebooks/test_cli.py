@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 from mr2ct.phantom import make_case
 from mr2ct.prepare import Recipe
-from mr2ct.volumes import BadInput, load, read_case, resample, save, to_array, to_image, write_case
+from mr2ct.errors import BadInput
+from mr2ct.volumes import load, read_case, resample, save, to_array, to_image, write_case
 
 from mr2ct.cli import find_raw, main, prepare_folder
 
@@ -154,27 +155,29 @@ def test_a_folder_is_prepared_once_and_goes_on():
         (raw / "p3" / "mr.nii.gz").write_bytes(b"nothing")
         lines: list[str] = []
         recipe = Recipe(starts="frame", bias=False)
-        table = prepare_folder(raw, out, recipe, workers=2, say=lines.append)
+        table = prepare_folder(raw, out, recipe=recipe, workers=2, say=lines.append)
         assert list(table["id"]) == ["p0", "p1", "p2", "p3"] and len(lines) == 4
         assert (
             list(table["refused"] != "") == [False, False, False, True]
             and "mr.nii.gz" in table["refused"][3]
         )
         assert set(read_case(out / "p1").mr) == {"ip"} and not (out / "p3").exists()
-        alone = prepare_folder(raw / "p1", Path(folder) / "one", recipe, say=lines.append)
+        alone = prepare_folder(raw / "p1", Path(folder) / "one", recipe=recipe, say=lines.append)
         pair = read_case(out / "p1"), read_case(Path(folder) / "one" / "p1")
         assert np.array_equal(
             to_array(pair[0].ct), to_array(pair[1].ct)
         )  # a process of its own changes nothing
         assert alone["mutual_information"][0] == table["mutual_information"][1]
         (out / ".prepared" / "p2.json").unlink()  # not ours any more: never overwritten
-        again = prepare_folder(raw, out, recipe, workers=1, say=lines.append)
+        again = prepare_folder(raw, out, recipe=recipe, workers=1, say=lines.append)
         assert (
             list(again["kept"]) == [True, True, False, False]
             and "another origin" in again["refused"][2]
         )
         assert again["mutual_information"][0] == table["mutual_information"][0]
-        other = prepare_folder(raw, out, Recipe(register="none"), workers=1, say=lines.append)
+        other = prepare_folder(
+            raw, out, recipe=Recipe(register="none"), workers=1, say=lines.append
+        )
         assert "options" in other["refused"][0]
 
 
@@ -183,12 +186,12 @@ def test_a_run_that_was_killed_redoes_the_half_done_case():
         raw, out = Path(folder) / "raw", Path(folder) / "out"
         _raw(raw, "p0", 0, ".mha")
         recipe = Recipe(register="none", bias=False)
-        prepare_folder(raw, out, recipe, workers=1, say=lambda line: None)
+        prepare_folder(raw, out, recipe=recipe, workers=1, say=lambda line: None)
         before = to_array(read_case(out / "p0").ct)
         (out / "p0").rename(
             out / ".p0-half"
         )  # as `write_case` leaves it when killed before the last step
-        table = prepare_folder(raw, out, recipe, workers=1, say=lambda line: None)
+        table = prepare_folder(raw, out, recipe=recipe, workers=1, say=lambda line: None)
         assert not table["kept"][0] and np.array_equal(to_array(read_case(out / "p0").ct), before)
 
 

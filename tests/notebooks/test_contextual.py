@@ -23,7 +23,7 @@ from mr2ct.contextual import (
 )
 from mr2ct.features import load_features
 from mr2ct.training import PROFILES, start_fabric
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 
 def _noise(*shape: int, seed: int = 0, kind: torch.dtype = torch.float32) -> torch.Tensor:
@@ -50,7 +50,7 @@ def test_the_formula_and_its_blocks_agree_in_value_and_gradient():
             wanted = _dense(x, y, h, centre)
             grads = torch.autograd.grad(wanted, (x, y))
             for block in (None, 1, 50, 117, 1000):
-                loss = contextual_loss(x, y, h, centre, block)
+                loss = contextual_loss(x, y, bandwidth=h, centre=centre, block=block)
                 assert abs(loss - wanted) < close, (kind, block)
                 for g, w in zip(torch.autograd.grad(loss, (x, y)), grads, strict=True):
                     assert (g - w).abs().max() < close * w.abs().max(), (kind, block)
@@ -68,7 +68,7 @@ def test_gradcheck():
 def test_known_values():
     many = _noise(16, 32, 16, 16), _noise(16, 32, 16, 16, seed=1)
     for h, value in ((0.1, 1.05), (0.2, 2.11), (0.5, 3.75), (1.0, 4.58)):
-        assert contextual_loss(*many, h).item() == pytest.approx(value, abs=0.06)
+        assert contextual_loss(*many, bandwidth=h).item() == pytest.approx(value, abs=0.06)
     x, y = _noise(1, 32, 16, 16), _noise(1, 32, 16, 16, seed=1)
     order = torch.randperm(256, generator=torch.Generator().manual_seed(0))
     for other in (y, y.roll(1, 3), y.flatten(2)[..., order].reshape(y.shape)):
@@ -126,10 +126,10 @@ def test_nothing_makes_it_nan():
             for block in (None, 10):
                 for h in (0.01, 0.5):
                     a = x.clone().requires_grad_()
-                    loss = contextual_loss(a, target, h, centre, block)
+                    loss = contextual_loss(a, target, bandwidth=h, centre=centre, block=block)
                     (g,) = torch.autograd.grad(loss, a)
                     assert loss.isfinite() and g.isfinite().all() and loss > -1e-5
-            (g,) = torch.autograd.grad(simplified_contextual(a, target, centre), a)
+            (g,) = torch.autograd.grad(simplified_contextual(a, target, centre=centre), a)
             assert g.isfinite().all()
 
 
@@ -148,9 +148,11 @@ def test_the_contextual_term_stands_in_the_perceptual_ones_place():
     assert not any("contextual" in name for name in method.state_dict())  # frozen, never saved
     loss = ContextualLoss(load_features("squeezenet1_1", "random"), ("fire2",))
     fake = batch["mr"].clone().requires_grad_()
-    terms = ContextualPGAN(1, 5, loss, width=4, blocks=1).terms(fake, batch)
+    terms = ContextualPGAN(1, 5, contextual=loss, width=4, blocks=1).terms(fake, batch)
     assert torch.equal(terms["contextual"], loss(fake, batch["ct"])) and "perceptual" not in terms
-    without = ContextualPGAN(1, 5, loss, {"pixel": 1}, width=4, blocks=1).terms(fake, batch)
+    without = ContextualPGAN(1, 5, contextual=loss, weights={"pixel": 1}, width=4, blocks=1).terms(
+        fake, batch
+    )
     assert set(without) == {"pixel"}  # a term that weighs nothing is not computed
 
 
@@ -226,11 +228,11 @@ def _images() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_images_go_through_the_network_as_chapter_08_wants_them():
     net, (x, y) = load_features("vgg19", "random"), _images()
-    loss = ContextualLoss(net, ("relu2_1", "relu3_1"), (1.0, 0.5), bandwidth=0.3)
+    loss = ContextualLoss(net, ("relu2_1", "relu3_1"), weights=(1.0, 0.5), bandwidth=0.3)
     wanted = 0.0
     for layer, weight in (("relu2_1", 1.0), ("relu3_1", 0.5)):
         a, b = (net(((f + 1) / 2).expand(-1, 3, -1, -1), [layer])[layer] for f in (x, y))
-        wanted = wanted + weight * contextual_loss(a, b, 0.3)
+        wanted = wanted + weight * contextual_loss(a, b, bandwidth=0.3)
     assert torch.allclose(loss(x, y), wanted) and abs(loss(y, y)) < 0.05
     x.requires_grad_()
     (g,) = torch.autograd.grad(loss(x, y), x)
@@ -265,14 +267,17 @@ def test_bad_input_says_what_was_expected():
         (lambda: contextual_loss(x[0], x[0]), r"x: expected floating point \(N, C, H, W\)"),
         (lambda: contextual_loss(x[..., :0], x[..., :0]), "no side of 0, got"),
         (lambda: contextual_loss(x.int(), x.int()), "x: expected floating point"),
-        (lambda: contextual_loss(x, x, 0), "bandwidth: expected above 0, got 0"),
-        (lambda: contextual_loss(x, x, float("nan")), "bandwidth: expected above 0, got nan"),
+        (lambda: contextual_loss(x, x, bandwidth=0), "bandwidth: expected above 0, got 0"),
+        (
+            lambda: contextual_loss(x, x, bandwidth=float("nan")),
+            "bandwidth: expected above 0, got nan",
+        ),
         (lambda: contextual_loss(x, x, block=0), "block: expected 1 or more, or None, got 0"),
         (lambda: contextual_loss(x, x, samples=0), "samples: expected 1 or more, or None, got 0"),
         (lambda: simplified_contextual(x, x[:, :1]), "y: expected the shape of x"),
         (lambda: ContextualLoss(net, ("relu9_9",)), "layers: expected names of vgg19"),
         (
-            lambda: ContextualLoss(net, ("relu1_1",), (1, 2)),
+            lambda: ContextualLoss(net, ("relu1_1",), weights=(1, 2)),
             "weights: expected 1, one a layer, got 2",
         ),
         (lambda: ContextualLoss(net)(x, x), r"image: expected \(N, 1, H, W\), got"),

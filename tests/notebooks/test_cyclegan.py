@@ -25,7 +25,8 @@ from mr2ct.datasets import Batches, SliceStore, list_cases
 from mr2ct.gan import gan_loss
 from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES, fit, start_fabric, synthesize
-from mr2ct.volumes import BadInput, shape_of, write_case
+from mr2ct.errors import BadInput
+from mr2ct.volumes import shape_of, write_case
 
 
 def _images(channels: int = 1, n: int = 3, seed: int = 0) -> torch.Tensor:
@@ -37,12 +38,12 @@ def test_gradient_correlation_invariants():
     a, noise = _images(), _images(seed=1)
     one = torch.ones(3, dtype=torch.float64)
     for signed in (False, True):
-        assert torch.equal(gradient_correlation(a, a, signed), one)
-        assert torch.allclose(gradient_correlation(a, 0.5 * a + 7, signed), one)
-        assert torch.allclose(gradient_correlation(a, noise, signed), 0 * one, atol=0.2)
-        assert torch.allclose(gradient_correlation(a, noise, signed),
-                              gradient_correlation(noise, a, signed))  # fmt: skip
-        assert gradient_correlation(a, 1e-5 * noise, signed).abs().max() <= 1
+        assert torch.equal(gradient_correlation(a, a, signed=signed), one)
+        assert torch.allclose(gradient_correlation(a, 0.5 * a + 7, signed=signed), one)
+        assert torch.allclose(gradient_correlation(a, noise, signed=signed), 0 * one, atol=0.2)
+        assert torch.allclose(gradient_correlation(a, noise, signed=signed),
+                              gradient_correlation(noise, a, signed=signed))  # fmt: skip
+        assert gradient_correlation(a, 1e-5 * noise, signed=signed).abs().max() <= 1
     assert torch.allclose(gradient_correlation(a, -a, signed=True), -one, atol=1e-6)
     assert torch.equal(gradient_correlation(a, -a), one)
     many = (torch.rand(1, 1, 400, 400, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
@@ -52,9 +53,9 @@ def test_gradient_correlation_invariants():
 def test_gradient_correlation_is_numpy_s_image_by_image():
     for signed in (False, True):
         a, b = _images(2), _images(2, seed=1)
-        got = gradient_correlation(a, b, signed, eps=0.0)
+        got = gradient_correlation(a, b, signed=signed, eps=0.0)
         for i in range(3):
-            alone = gradient_correlation(a[i : i + 1], b[i : i + 1], signed, eps=0.0)
+            alone = gradient_correlation(a[i : i + 1], b[i : i + 1], signed=signed, eps=0.0)
             assert torch.allclose(alone, got[i : i + 1])
             values = []
             for x, y in zip(a[i].numpy(), b[i].numpy(), strict=True):
@@ -92,7 +93,7 @@ def test_gradient_correlation_gradcheck():
     for signed in (False, True):
         a, b = _images(n=2)[..., :5, :6].clone(), _images(n=2, seed=1)[..., :5, :6].clone()
         assert torch.autograd.gradcheck(
-            lambda x, y, s=signed: gradient_correlation(x, y, s),
+            lambda x, y, s=signed: gradient_correlation(x, y, signed=s),
             (a.requires_grad_(), b.requires_grad_()),
         )
 
@@ -160,7 +161,9 @@ def test_cycle_is_blind_to_what_comes_back():
 def _plain_step(method: CycleGAN, mr: torch.Tensor, ct: torch.Tensor) -> dict[str, float]:
     """Equations 1 to 6 with nothing shared, and Adam."""
     nets, judges, w = method.generators, method.judges, method.weights
-    g, d = (torch.optim.Adam(n.parameters(), method.rate, (0.5, 0.999)) for n in (nets, judges))
+    g, d = (
+        torch.optim.Adam(n.parameters(), method.learning_rate, (0.5, 0.999)) for n in (nets, judges)
+    )
     with torch.no_grad():
         fakes = nets.to_ct(mr), nets.to_mr(ct)
     there = 1 - gradient_correlation(mr, nets.to_ct(mr)).mean()
@@ -241,8 +244,15 @@ def test_resumed_is_the_same_bit_for_bit():
     with tempfile.TemporaryDirectory() as folder:
         for name, stops in (("whole", [12]), ("killed", [2, 7, 12])):
             for stop in stops:
-                method = _small(steps=12, rate=1e-2)
-                fit(method, _Noise(), stop, Path(folder, name), start_fabric("cpu"), progress=False)
+                method = _small(steps=12, learning_rate=1e-2)
+                fit(
+                    method,
+                    _Noise(),
+                    steps=stop,
+                    run_dir=Path(folder, name),
+                    fabric=start_fabric("cpu"),
+                    progress=False,
+                )
             ends.append(method.state_dict())
     assert all(torch.equal(ends[0][k], ends[1][k]) for k in ends[0])
     fresh = _small(steps=12).state_dict()
@@ -287,7 +297,14 @@ def test_trains_on_a_folder_and_fills_a_volume():
             method.batches(table.assign(split="test"), profile, 0, folder)
         source = method.batches(table, profile, 0, folder)
         assert source.get(0)["key"][0][0] != source.get(0)["key_ct"][0][0]
-        fit(method, source, 2, Path(folder, "run"), start_fabric("cpu"), progress=False)
+        fit(
+            method,
+            source,
+            steps=2,
+            run_dir=Path(folder, "run"),
+            fabric=start_fabric("cpu"),
+            progress=False,
+        )
         case = make_case(5, shape=(4, 30, 33), channels=("ip",))
         assert shape_of(synthesize(method, case)) == (4, 30, 33)
 
@@ -297,6 +314,6 @@ def test_full_keeps_the_paper():
         method = cyclegan_for(1, PROFILES["full"])
     count = sum(p.numel() for p in method.parameters())
     assert count == 2 * 11_365_633 + 2 * 2_762_689
-    assert method.rate == 2e-4 and method.pool == 50 and not method.signed
+    assert method.learning_rate == 2e-4 and method.pool == 50 and not method.signed
     assert method.weights == {"cycle": 3.0, "gradient": 0.3, "identity": 0.0}
     assert cyclegan_for(1, PROFILES["smoke"], cycle=10.0).weights["cycle"] == 10

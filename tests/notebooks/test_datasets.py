@@ -23,7 +23,6 @@ import torch
 
 from mr2ct.datasets import (
     GAP,
-    VIEWS,
     Batches,
     Elastic,
     SliceStore,
@@ -37,8 +36,9 @@ from mr2ct.datasets import (
     warp,
     write_cases,
 )
+from mr2ct.errors import BadInput
 from mr2ct.volumes import (
-    BadInput,
+    VIEWS,
     Case,
     hu_to_unit,
     make_image,
@@ -143,7 +143,9 @@ def test_one_object_leaves_a_gap_and_says_so():
         low = SliceStore(folder, "train")
         _refused("at least two patients", Batches, low, 2, 8, 0, needs="unpaired")
         write_case(_tiny("p1", depth=30), Path(parent) / "longer")
-        batches = Batches(SliceStore(Path(parent) / "longer", "train"), 4, 8, 0, needs="unpaired")
+        batches = Batches(
+            SliceStore(Path(parent) / "longer", "train"), 4, crop=8, seed=0, needs="unpaired"
+        )
         for k in range(20):
             batch = batches.get(k)
             for (_, mr), (_, ct) in zip(batch["key"], batch["key_ct"], strict=True):
@@ -166,7 +168,7 @@ def test_real_pair_is_one_object():
             table["start"].iloc[1] - table["stop"].iloc[0] >= GAP
             and "One object only" in table.attrs["note"]
         )
-        batch = Batches(SliceStore(table, "train", cache=cache), 4, 128, 0).get(0)
+        batch = Batches(SliceStore(table, "train", cache=cache), 4, crop=128, seed=0).get(0)
         assert batch["mr"].shape == (4, 1, 128, 128) and batch["mask"].flatten(1).any(1).all()
 
 
@@ -455,7 +457,9 @@ def test_batch_is_a_pure_function_of_seed_and_number():
         store = SliceStore(_folder(parent), "train", extras=["labels"])
         for needs in ("paired", "unpaired"):
             for augment in (None, Elastic(2)):
-                make = lambda seed=1: Batches(store, 5, 12, seed, needs, augment)  # noqa: E731
+                make = lambda seed=1: Batches(
+                    store, 5, crop=12, seed=seed, needs=needs, augment=augment
+                )  # noqa: E731
                 first = make().get(37)
                 other = make()
                 for k in (0, 80, 3):
@@ -472,14 +476,14 @@ def test_batch_is_a_pure_function_of_seed_and_number():
         with pytest.raises(ValueError, match="rank < world <= 5"):
             make().get(0, 0, 6)
         with pytest.raises(ValueError, match="'paired' or 'unpaired'"):
-            Batches(store, 5, 12, 1, "both")
+            Batches(store, 5, crop=12, seed=1, needs="both")
 
 
 def test_every_slice_once_an_epoch_in_a_new_order():
     with tempfile.TemporaryDirectory() as parent:
         store = SliceStore(_folder(parent), "train")
         n = len(store)
-        batches = Batches(store, 4, 8, 0)
+        batches = Batches(store, 4, crop=8, seed=0)
         keys = [key for k in range(2 * n // 4) for key in batches.get(k)["key"]]
         assert n % 4 == 0 and len(set(keys[:n])) == n == len(set(keys[n:])) and keys[:n] != keys[n:]
 
@@ -490,7 +494,7 @@ def test_unpaired_never_takes_the_same_patient():
         table = list_cases(folder).assign(group=["a", "a", "b", "b", "c"], split="train")
         store = SliceStore(table, "train")
         patient = dict(zip(table["id"], table["group"], strict=True))
-        batches, cts = Batches(store, 5, 8, 0, "unpaired"), set()
+        batches, cts = Batches(store, 5, crop=8, seed=0, needs="unpaired"), set()
         for k in range(60):
             batch = batches.get(k)
             assert batch["mask_ct"].shape == batch["mask"].shape
@@ -515,7 +519,7 @@ def test_a_case_may_be_an_mr_or_a_ct_alone_where_no_pairs_are_needed():
         _refused("p3/mr.nii.gz: expected an MR", SliceStore, lone_ct, "train")
         _refused("p0/ct.nii.gz: expected a CT", SliceStore, table, "train")
         store = SliceStore(table, "train", needs="unpaired")
-        batch = Batches(store, 5, 8, 0, "unpaired").get(3)
+        batch = Batches(store, 5, crop=8, seed=0, needs="unpaired").get(3)
         assert {name for name, _ in batch["key"]} <= {"p0", "p1"} and batch["ct"].max() > -1
         assert {name for name, _ in batch["key_ct"]} == {"p3"}
         no_ct = SliceStore(table, "test", needs="unpaired")
@@ -533,8 +537,11 @@ def test_crops_hit_the_body_and_small_slices_are_padded():
     with tempfile.TemporaryDirectory() as parent:
         store = SliceStore(_folder(parent), "train", extras=["labels"], dtype="float32")
         for k in range(8):
-            assert Batches(store, 4, (6, 5), 0).get(k)["mask"].flatten(1).any(1).all()
-        whole, padded = Batches(store, 4, None, 0).get(3), Batches(store, 4, (26, 24), 0).get(3)
+            assert Batches(store, 4, crop=(6, 5), seed=0).get(k)["mask"].flatten(1).any(1).all()
+        whole, padded = (
+            Batches(store, 4, crop=None, seed=0).get(3),
+            Batches(store, 4, crop=(26, 24), seed=0).get(3),
+        )
         assert whole["mr"].shape == (4, 2, 20, 24) and padded["mr"].shape == (4, 2, 26, 24)
         for name, fill in {"mr": -1, "ct": -1, "mask": 0, "labels": 0}.items():
             assert torch.equal(padded[name][..., 3:23, :], whole[name])

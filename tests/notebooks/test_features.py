@@ -29,7 +29,7 @@ from mr2ct.features import (
     random_weights,
     read_weights,
 )
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 WEIGHTS = Path(os.environ.get("MR2CT_TEST_DATA", "../shared/data")) / "weights"
 VGG_FILE = WEIGHTS / "vgg19_oxford_conv1_1-conv3_4.safetensors"
@@ -180,12 +180,12 @@ def test_input_is_scaled_inside():
 def test_pooling():
     x = _image()
     for net in ("vgg19", "squeezenet1_1", "alexnet"):
-        most, mean = (load_features(net, "random", p) for p in ("max", "avg"))
+        most, mean = (load_features(net, "random", pooling=p) for p in ("max", "avg"))
         pool, before = "pool1", most.layers[most.layers.index("pool1") - 1]
         a, b = most(x, [before, pool]), mean(x, [before, pool])
         assert torch.equal(a[before], b[before]) and a[pool].shape == b[pool].shape
         assert bool((a[pool] >= b[pool] - 1e-6).all()) and float((a[pool] - b[pool]).max()) > 0.01
-    patch = load_features("vgg19", "random", "avg")(x, ["relu1_2", "pool1"])
+    patch = load_features("vgg19", "random", pooling="avg")(x, ["relu1_2", "pool1"])
     assert torch.allclose(patch["pool1"][..., 0, 0], patch["relu1_2"][..., :2, :2].mean((2, 3)))
 
 
@@ -306,7 +306,7 @@ def test_downloads_what_is_missing_and_checks_it():
 
 def test_a_file_may_end_early():
     state, x = random_weights("vgg19"), _image()
-    whole = Features("vgg19", state, True, "made up")
+    whole = Features("vgg19", state, trained=True, source="made up")
     names = [f"features.{i}.{k}" for i in (0, 2, 5) for k in ("weight", "bias")]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "part.safetensors"
@@ -410,8 +410,10 @@ def test_lpips_needs_trained_weights_and_all_layers():
                 load_lpips("squeeze", load_features("squeezenet1_1", "random"))
             part = {k: v for k, v in random_weights("vgg16").items() if int(k.split(".")[1]) < 17}
             with pytest.raises(BadInput, match="trained vgg16 without relu4_3, relu5_3"):
-                load_lpips("vgg", Features("vgg16", part, True, "made up"))
-            made_up = Features("squeezenet1_1", random_weights("squeezenet1_1"), True, "made up")
+                load_lpips("vgg", Features("vgg16", part, trained=True, source="made up"))
+            made_up = Features(
+                "squeezenet1_1", random_weights("squeezenet1_1"), trained=True, source="made up"
+            )
             with pytest.raises(
                 BadInput, match="heads: expected lpips_v0.1_squeeze_linear.safetensors"
             ):
@@ -420,7 +422,7 @@ def test_lpips_needs_trained_weights_and_all_layers():
             with pytest.raises(
                 BadInput, match=r"lin1.model.1.weight of shape \(1, 128, 1, 1\), got \(1, 192"
             ):
-                load_lpips("squeeze", made_up, wrong)
+                load_lpips("squeeze", made_up, heads=wrong)
         finally:
             patch.undo()
 
@@ -439,9 +441,11 @@ def _by_hand(features, layers, heads, x, y):
 
 def test_lpips_of_each_net_equals_the_sum_by_hand():
     for net, (name, layers) in LPIPS_LAYERS.items():
-        trunk = Features(name, random_weights(name), True, "made up for a test")
+        trunk = Features(name, random_weights(name), trained=True, source="made up for a test")
         with tempfile.TemporaryDirectory() as folder:
-            perceptual = load_lpips(net, trunk, _made_up_heads(net, folder), window=(-200.0, 300.0))
+            perceptual = load_lpips(
+                net, trunk, heads=_made_up_heads(net, folder), window=(-200.0, 300.0)
+            )
         assert "made up for a test" in perceptual.name and perceptual.window == (-200.0, 300.0)
         x, y = _image(64, 1), _image(64, 2)
         found = perceptual.distance(2 * x - 1, 2 * y - 1).item()

@@ -23,7 +23,7 @@ from mr2ct.gan import (
     init_normal,
 )
 from mr2ct.training import Method, fit
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 
 def _count(net: nn.Module) -> int:
@@ -44,7 +44,7 @@ def test_published_parameter_counts():
 def test_windows_of_one_to_five_layers():
     for layers, expected in enumerate((16, 34, 70, 142, 286), start=1):
         torch.manual_seed(0)
-        net = PatchDiscriminator(1, 2, layers, "none").double()
+        net = PatchDiscriminator(1, 2, layers=layers, norm="none").double()
         x = torch.rand(1, 1, 384, 384, dtype=torch.float64, requires_grad=True)
         logits = net(x)
         middle = (0, 0, logits.shape[2] // 2, logits.shape[3] // 2)
@@ -62,7 +62,7 @@ def test_sizes_of_the_verdict():
     assert net(torch.zeros(1, 1, 256, 256)).shape == (1, 1, 30, 30)
     assert net(torch.zeros(2, 1, 320, 192)).shape == (2, 1, 38, 22)
     for layers in range(1, 6):
-        net, least = PatchDiscriminator(1, 1, layers), 3 * 2**layers
+        net, least = PatchDiscriminator(1, 1, layers=layers), 3 * 2**layers
         assert net(torch.zeros(1, 1, least, least + 1)).shape == (1, 1, 1, 1)
         with pytest.raises(BadInput, match=f"at least {least}×{least} pixels, got {least - 1}×"):
             net(torch.zeros(1, 1, least - 1, least))
@@ -72,7 +72,7 @@ def test_sizes_of_the_verdict():
 
 def test_generator_gives_back_any_size():
     for norm in ("instance", "pixel", "group", "none"):
-        net = ResidualGenerator(2, 1, 4, 1, norm)
+        net = ResidualGenerator(2, 1, width=4, blocks=1, norm=norm)
         for size in ((64, 64), (65, 50), (33, 8), (5, 7)):
             out = net(torch.randn(2, 2, *size))
             assert out.shape == (2, 1, *size) and out.abs().max() <= 1
@@ -102,8 +102,8 @@ def test_dropout_acts_in_training_only():
 
 def test_flat_crops_stay_finite():
     for norm in ("instance", "pixel", "group", "none"):
-        generator = ResidualGenerator(1, 1, 4, 1, norm)
-        discriminator = PatchDiscriminator(2, 4, 1, norm)
+        generator = ResidualGenerator(1, 1, width=4, blocks=1, norm=norm)
+        discriminator = PatchDiscriminator(2, 4, layers=1, norm=norm)
         air = torch.full((1, 1, 32, 32), -1.0)
         loss = gan_loss(discriminator(torch.cat([air, generator(air)], 1)), True)
         loss.backward()
@@ -128,18 +128,23 @@ def test_losses_at_equilibrium_and_by_torch():
         logits = torch.randn(2, 1, 5, 5)
         theirs = F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, real))
         assert torch.allclose(gan_loss(logits, real, "log"), theirs)
-    assert discriminator_loss(same, half, half) == 0.25
-    assert float(discriminator_loss(same, unsure, unsure, "log")) == pytest.approx(np.log(2))
-    perfect = discriminator_loss(same, torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2))
+    assert discriminator_loss(same, half, fake=half) == 0.25
+    assert float(discriminator_loss(same, unsure, fake=unsure, kind="log")) == pytest.approx(
+        np.log(2)
+    )
+    perfect = discriminator_loss(same, torch.ones(1, 1, 2, 2), fake=torch.zeros(1, 1, 2, 2))
     assert perfect == 0 and gan_loss(torch.full((1,), 1e4), False, "log").isfinite()
     with pytest.raises(BadInput, match="kind: expected 'lsgan' or 'log', got 'hinge'"):
         gan_loss(half, True, "hinge")
 
 
 def test_each_step_leaves_the_other_alone():
-    generator, discriminator = ResidualGenerator(width=4, blocks=1), PatchDiscriminator(1, 4, 1)
+    generator, discriminator = (
+        ResidualGenerator(width=4, blocks=1),
+        PatchDiscriminator(1, 4, layers=1),
+    )
     fake = generator(torch.randn(1, 1, 16, 16))
-    discriminator_loss(discriminator, torch.randn(1, 1, 16, 16), fake).backward()
+    discriminator_loss(discriminator, torch.randn(1, 1, 16, 16), fake=fake).backward()
     assert all(p.grad is None for p in generator.parameters())
     assert all(p.grad is not None for p in discriminator.parameters())
     discriminator.zero_grad()
@@ -234,7 +239,7 @@ class _Contest(Method):
         super().__init__()
         self.generator, self.discriminator = (
             ResidualGenerator(width=2, blocks=1),
-            PatchDiscriminator(1, 2, 1),
+            PatchDiscriminator(1, 2, layers=1),
         )
 
     def configure(self, fabric):
@@ -249,7 +254,7 @@ class _Contest(Method):
         fake = self.generator(batch["mr"])
         with freeze(self.discriminator):
             loss = gan_loss(self.discriminator(fake), True)
-        judged = discriminator_loss(self.discriminator, batch["ct"], self.pool(fake))
+        judged = discriminator_loss(self.discriminator, batch["ct"], fake=self.pool(fake))
         for optimiser, part in zip(self.optimisers, (loss, judged), strict=True):
             optimiser.zero_grad()
             part.backward()
@@ -272,6 +277,8 @@ def test_a_resumed_contest_ends_the_same():
         for name, stops in (("whole", [20]), ("resumed", [3, 11, 20])):
             for stop in stops:
                 torch.manual_seed(0)
-                method = fit(_Contest(), _Noise(), stop, Path(folder, name), progress=False)
+                method = fit(
+                    _Contest(), _Noise(), steps=stop, run_dir=Path(folder, name), progress=False
+                )
             ends.append(method.state_dict())
     assert all(torch.equal(ends[0][k], ends[1][k]) for k in ends[0])

@@ -28,7 +28,8 @@ from mr2ct.image_analogies import (
 )
 from mr2ct.phantom import make_case
 from mr2ct.training import synthesize
-from mr2ct.volumes import BadInput, Case, to_array, to_image
+from mr2ct.errors import BadInput
+from mr2ct.volumes import Case, to_array, to_image
 
 
 def test_identity_and_pointwise_filters_come_back_exactly():
@@ -40,14 +41,14 @@ def test_identity_and_pointwise_filters_come_back_exactly():
                 found = example.sources(a, kappa).pixel[..., 1:]
                 assert np.array_equal(found, np.moveaxis(np.indices(a.shape), 0, -1))
                 prime = np.exp(3 * a) - 5  # any injective function of a pixel
-                got = image_analogy(a, prime, a, kappa, levels=levels, **search)
+                got = image_analogy(a, prime, b=a, kappa=kappa, levels=levels, **search)
                 assert np.array_equal(got, prime)
 
 
 def test_constant_images_stay_constant():
     flat = np.full((20, 17), 3.0)
     for search in ("tree", "exact"):
-        got = image_analogy(flat, flat + 4, flat[:16], search=search, seed=1)
+        got = image_analogy(flat, flat + 4, b=flat[:16], search=search, seed=1)
         assert got.shape == (16, 17) and (got == 7).all()
 
 
@@ -81,19 +82,23 @@ def test_feature_lengths_and_the_causal_half():
     a = rng.random((2, 1, 9, 7)).astype(np.float32)
     low = gaussian_pyramid(a, 2)[0]
     frame = framed(a[:, 0], low[:, 0], 0.0)
-    assert window_features(a, frame, low, low[:, 0]).shape == (2 * 63, 55)
+    assert window_features(a, frame, coarse=low, coarse_prime=low[:, 0]).shape == (2 * 63, 55)
     assert window_features(a, frame).shape == (2 * 63, 37)
-    assert window_features(a, frame, low, low[:, 0], steerable=True).shape[1] == 59
+    assert (
+        window_features(a, frame, coarse=low, coarse_prime=low[:, 0], steerable=True).shape[1] == 59
+    )
     assert len(CAUSAL) == 12 and (0, 0) not in CAUSAL and max(CAUSAL) == (0, -1)
     # pixel (4, 3) of the second slice, worked out by hand
-    row = window_features(a, frame, low, low[:, 0])[63 + 4 * 7 + 3]
+    row = window_features(a, frame, coarse=low, coarse_prime=low[:, 0])[63 + 4 * 7 + 3]
     before = [a[1, 0, 4 + dy, 3 + dx] for dy, dx in CAUSAL]
     assert np.allclose(row[:12], before * np.sqrt(window_weights(5, causal=True)))
     assert np.allclose(row[12:37], a[1, 0, 2:7, 1:6].ravel() * np.sqrt(window_weights(5)))
     assert np.allclose(row[46:], low[1, 0, 1:4, 0:3].ravel() * np.sqrt(window_weights(3)))
     later = frame.copy()
     later[1, 6, 5:], later[1, 7:] = 99, 99  # the pixel itself and all after it
-    assert np.array_equal(window_features(a, later, low, low[:, 0])[63 + 31], row)
+    assert np.array_equal(
+        window_features(a, later, coarse=low, coarse_prime=low[:, 0])[63 + 31], row
+    )
 
 
 def test_weights_of_each_window_sum_to_one_and_are_symmetric():
@@ -121,7 +126,7 @@ def test_luminance_remap_moves_a_prime_by_the_line_of_a():
     assert np.allclose(moved_prime - moved, (prime - a) * b.std() / a.std())
     assert all(np.allclose(x, y) for x, y in zip(luminance_remap(a, prime, a), (a, prime)))
     dull = 0.1 * b + 4  # the same picture in other light
-    found = image_analogy(dull, dull**2, b, remap=True, search="exact", kappa=0)
+    found = image_analogy(dull, dull**2, b=b, remap=True, search="exact", kappa=0)
     scale = b.std() / dull.std()
     assert np.allclose(found, (dull**2 - dull.mean()) * scale + b.mean())
 
@@ -267,7 +272,7 @@ def _patch_error(image: np.ndarray, prime: np.ndarray, count: int = 1500) -> flo
 def test_texture_has_no_larger_patch_error_than_the_published_one():
     names = ("A.png", "Ap.png", "B.png", "Bp.png", "Bp_Kappa1.png")
     a, prime, b, *published = (rgb2yiq(_picture(f"ctralie_texture1.{n}"))[..., 0] for n in names)
-    got = image_analogy(a, prime, b, kappa=0.5, levels=2, leaves=None)
+    got = image_analogy(a, prime, b=b, kappa=0.5, levels=2, leaves=None)
     assert got.shape == b.shape and np.isin(got, prime).all()
     assert abs(got.mean() - prime.mean()) < 0.05 and got.std() > 0.8 * prime.std()
     assert _patch_error(got, prime) <= min(_patch_error(v, prime) for v in published)
@@ -281,6 +286,6 @@ def test_emboss_is_of_the_published_kind():
         "toy-newshore-emboss.png",
     )
     a, prime, b, published = (rgb2yiq(_picture(f"ctralie_{n}"))[..., 0] for n in names)
-    got = image_analogy(a, prime, b, kappa=1.0, levels=4)
+    got = image_analogy(a, prime, b=b, kappa=1.0, levels=4)
     assert np.corrcoef(got.ravel(), published.ravel())[0, 1] > 0.4
     assert _patch_error(got, prime, 300) <= _patch_error(published, prime, 300)

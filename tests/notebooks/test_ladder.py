@@ -28,29 +28,32 @@ from mr2ct.ladder import (
 from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES, Method, synthesize
 from mr2ct.unet import RegressionUNet
-from mr2ct.volumes import BadInput, shape_of, to_array, write_case
+from mr2ct.errors import BadInput
+from mr2ct.volumes import shape_of, to_array, write_case
 
 TINY = replace(PROFILES["smoke"], cases=(2, 1, 1), shape=(5, 32, 32), samples=24, crop=32, width=4)
 
 
 def phantoms(folder):
-    return list_cases(make_phantoms(Path(folder) / "data", TINY.cases, TINY.shape, progress=False))
+    return list_cases(
+        make_phantoms(Path(folder) / "data", TINY.cases, shape=TINY.shape, progress=False)
+    )
 
 
 def test_every_rung_builds_and_an_unknown_one_is_named():
     for name, entry in (LADDER | VARIANTS).items():
         assert entry.name == name and entry.says
-        assert build(name, 2, TINY).needs in ("paired", "unpaired", "nothing")
+        assert build(name, 2, profile=TINY).needs in ("paired", "unpaired", "nothing")
     with pytest.raises(BadInput, match="method: expected one of bulk_water"):
-        build("magic", 2, TINY)
+        build("magic", 2, profile=TINY)
 
 
 def test_same_seed_same_weights_whatever_was_drawn_before():
     before = torch.random.get_rng_state()
-    a = build("unet", 2, TINY, 0)
+    a = build("unet", 2, profile=TINY, seed=0)
     assert torch.equal(before, torch.random.get_rng_state())
     torch.rand(5)
-    b, c = (build("unet", 2, TINY, s) for s in (0, 1))
+    b, c = (build("unet", 2, profile=TINY, seed=s) for s in (0, 1))
     weights = [next(m.parameters()).detach().numpy() for m in (a, b, c)]
     assert np.array_equal(weights[0], weights[1]) and not np.array_equal(weights[0], weights[2])
 
@@ -66,7 +69,7 @@ def test_no_rung_takes_more_than_the_budget():
     with tempfile.TemporaryDirectory() as folder:
         table = phantoms(folder)
         for name in LADDER:
-            method = build(name, 2, TINY)
+            method = build(name, 2, profile=TINY)
             if method.needs != "nothing":
                 batches = method.batches(table, TINY, 0)
                 steps = [count_samples(batches.get(k)) for k in range(method.steps or TINY.steps)]
@@ -79,13 +82,15 @@ def test_what_was_collected_or_trained_is_read_back():
         (case,) = split_cases(table, "test")
         for name in ("regression", "style", "analogy", "three_views"):
             run = Path(folder) / name
-            method = train(name, table, TINY, run, progress=False)
+            method = train(name, table, profile=TINY, run_dir=run, progress=False)
             again, config = load_run(run)
             assert config["method"] == name and config["channels"] == ["ip", "op"]
             assert not again.training
-            hu = [to_array(synthesize(m, case, config["channels"])) for m in (method, again)]
+            hu = [
+                to_array(synthesize(m, case, channels=config["channels"])) for m in (method, again)
+            ]
             assert np.array_equal(*hu), name
-        train("unet_op", table, TINY, Path(folder) / "op", progress=False)
+        train("unet_op", table, profile=TINY, run_dir=Path(folder) / "op", progress=False)
         assert load_run(Path(folder) / "op")[1]["channels"] == ["op"]
 
 
@@ -113,7 +118,7 @@ class Spy(RegressionUNet):
     "Writes down which cases each hook is given; as a collector or as a network."
 
     def __init__(self, needs, told):
-        super().__init__(2, 1, 4, 1)
+        super().__init__(2, 1, width=4, depth=1)
         self.needs, self.told = needs, told
 
     def collect(self, cases, channels):
@@ -136,7 +141,7 @@ def test_each_hook_gets_its_own_patients_and_no_extras():
             told = {}
             LADDER["spy"] = Entry("spy", "49_ladder", lambda c, p: Spy(needs, told), "listens")
             try:
-                train("spy", table, TINY, Path(folder) / needs, progress=False)
+                train("spy", table, profile=TINY, run_dir=Path(folder) / needs, progress=False)
             finally:
                 del LADDER["spy"]
             assert set(told) == called
@@ -175,8 +180,8 @@ def test_a_split_of_one_object_is_cut_out_of_it():
 
 def test_phantoms_are_made_once():
     with tempfile.TemporaryDirectory() as folder:
-        make_phantoms(folder, (1, 0, 1), (8, 32, 32), progress=False)
+        make_phantoms(folder, (1, 0, 1), shape=(8, 32, 32), progress=False)
         stamps = [p.stat().st_mtime_ns for p in sorted(Path(folder).glob("*/ct.nii.gz"))]
-        make_phantoms(folder, (1, 0, 1), (8, 32, 32), progress=False)
+        make_phantoms(folder, (1, 0, 1), shape=(8, 32, 32), progress=False)
         assert stamps == [p.stat().st_mtime_ns for p in sorted(Path(folder).glob("*/ct.nii.gz"))]
         assert list(list_cases(folder).split) == ["train", "test"]

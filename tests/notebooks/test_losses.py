@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from mr2ct.losses import L1, L2, Distance, HingeHuber, Huber, Loss, MaxPooled, max_pool
 from mr2ct.training import fit
 from mr2ct.unet import RegressionUNet
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 
 def _pair(*shape: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -220,9 +220,9 @@ class _Pairs:
 def test_a_network_learns_with_it():
     torch.manual_seed(0)
     loss: Loss = MaxPooled(HingeHuber(0.2), 2, dark=True, phases=2)
-    method = RegressionUNet(1, 100, width=4, depth=1, rate=1e-2, loss=loss)
+    method = RegressionUNet(1, 100, width=4, depth=1, learning_rate=1e-2, loss=loss)
     batch = _Pairs().get(999)
     before = loss(method.translate(batch["mr"]), batch["ct"]).item()
     with tempfile.TemporaryDirectory() as folder:
-        fit(method, _Pairs(), 100, folder, progress=False)
+        fit(method, _Pairs(), steps=100, run_dir=folder, progress=False)
     assert loss(method.translate(batch["mr"]), batch["ct"]).item() < before / 2

@@ -9,20 +9,20 @@ from torch.func import functional_call
 from mr2ct.meta_reweighting import clean_gradient
 
 
-def literal_map(net, mr, ct, mr_clean, ct_clean, loss, rate=1.0):
+def literal_map(net, mr, ct, mr_clean, ct_clean, loss, learning_rate=1.0):
     "u by the literal two-step graph; divided by the rate, which cancels."
     learning = {n: p for n, p in net.named_parameters() if p.requires_grad}
     losses = loss(net(mr), ct)
     epsilon = torch.zeros_like(losses, requires_grad=True)
     step = torch.autograd.grad((epsilon * losses).sum(), list(learning.values()), create_graph=True)
-    moved = {n: p - rate * g for (n, p), g in zip(learning.items(), step, strict=True)}
+    moved = {n: p - learning_rate * g for (n, p), g in zip(learning.items(), step, strict=True)}
     trusted = loss(functional_call(net, moved, (mr_clean,)), ct_clean).mean()
-    return -torch.autograd.grad(trusted, epsilon)[0] / rate
+    return -torch.autograd.grad(trusted, epsilon)[0] / learning_rate
 
 
 def double_vjp_map(net, mr, ct, mr_clean, ct_clean, loss):
     "u by two backward passes."
-    gradient = clean_gradient(net, mr_clean, ct_clean, loss)
+    gradient = clean_gradient(net, mr_clean, ct=ct_clean, loss=loss)
     known = [p for n, p in net.named_parameters() if n in gradient]
     losses = loss(net(mr), ct)
     z = torch.zeros_like(losses, requires_grad=True)
@@ -60,11 +60,12 @@ from mr2ct.meta_reweighting import (
 from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES, fit, load_weights, start_fabric
 from mr2ct.unet import RegressionUNet, UNet
-from mr2ct.volumes import BadInput, write_case
+from mr2ct.errors import BadInput
+from mr2ct.volumes import write_case
 
 TEST_NETS = {
-    "unet": lambda: UNet(1, 1, 4, 2),
-    "residual": lambda: ResidualGenerator(1, 1, 4, 2, "instance", 0.0),
+    "unet": lambda: UNet(1, 1, width=4, depth=2),
+    "residual": lambda: ResidualGenerator(1, 1, width=4, blocks=2, norm="instance", dropout=0.0),
     "mirrored": lambda: nn.Sequential(
         nn.ReflectionPad2d(1), nn.Conv2d(1, 4, 3, 2), nn.InstanceNorm2d(4), nn.ReLU(True),
         nn.ConvTranspose2d(4, 1, 2, 2), nn.Tanh(),
@@ -80,7 +81,9 @@ def _four(
 
 
 def _forward(net, mr, ct, mr_clean, ct_clean, loss):
-    return agreement(net, mr, ct, clean_gradient(net, mr_clean, ct_clean, loss), loss)[0]
+    return agreement(
+        net, mr, ct=ct, gradient=clean_gradient(net, mr_clean, ct=ct_clean, loss=loss), loss=loss
+    )[0]
 
 
 @pytest.mark.parametrize("name", TEST_NETS)
@@ -112,11 +115,11 @@ def test_finite_differences_agree():
 
 def test_weight_of_an_image_is_the_sum_of_its_pixels():
     torch.manual_seed(0)
-    net, (mr, ct, mr_clean, ct_clean) = UNet(1, 1, 4, 2).double(), _four()
+    net, (mr, ct, mr_clean, ct_clean) = UNet(1, 1, width=4, depth=2).double(), _four()
     u = _forward(net, mr, ct, mr_clean, ct_clean, L1().pointwise)
     whole = lambda a, b: L1().pointwise(a, b).sum((1, 2, 3))
     losses = whole(net(mr), ct)
-    gradient = clean_gradient(net, mr_clean, ct_clean)
+    gradient = clean_gradient(net, mr_clean, ct=ct_clean)
     for i in range(2):
         own = torch.autograd.grad(losses[i], list(net.parameters()), retain_graph=True)
         inner = sum((a * b).sum() for a, b in zip(own, gradient.values(), strict=True))
@@ -125,8 +128,8 @@ def test_weight_of_an_image_is_the_sum_of_its_pixels():
 
 def test_own_batch_trusted_gives_the_squared_gradient():
     torch.manual_seed(0)
-    net, (mr, ct, *_) = UNet(1, 1, 4, 2).double(), _four()
-    size = sum(g.square().sum() for g in clean_gradient(net, mr, ct).values())
+    net, (mr, ct, *_) = UNet(1, 1, width=4, depth=2).double(), _four()
+    size = sum(g.square().sum() for g in clean_gradient(net, mr, ct=ct).values())
     total = _forward(net, mr, ct, mr, ct, L1().pointwise).sum()
     assert total.item() == pytest.approx(ct.numel() * size.item(), rel=1e-9)
 
@@ -160,8 +163,8 @@ def test_weights_sum_to_one_or_are_all_zero():
 
 def test_even_weights_are_the_mean():
     torch.manual_seed(0)
-    net, (mr, ct, mr_clean, ct_clean) = UNet(1, 1, 4, 2).double(), _four()
-    weight = spatial_weights(net, mr, ct, mr_clean, ct_clean, floor=1.0)
+    net, (mr, ct, mr_clean, ct_clean) = UNet(1, 1, width=4, depth=2).double(), _four()
+    weight = spatial_weights(net, mr, ct=ct, mr_clean=mr_clean, ct_clean=ct_clean, floor=1.0)
     (weight * (net(mr) - ct).abs()).sum().backward()
     got = [p.grad.clone() for p in net.parameters()]
     net.zero_grad()
@@ -172,7 +175,7 @@ def test_even_weights_are_the_mean():
 
 
 def test_bad_input_is_named():
-    net, (mr, ct, mr_clean, ct_clean) = UNet(1, 1, 4, 2), _four(kind=torch.float32)
+    net, (mr, ct, mr_clean, ct_clean) = UNet(1, 1, width=4, depth=2), _four(kind=torch.float32)
     nan = ct.clone()
     nan[0, 0, 0, 0] = math.nan
     cases = {
@@ -235,7 +238,7 @@ def test_the_aligned_case_is_trusted_and_not_trained_on():
         with pytest.raises(
             BadInput, match="clean: expected cases that are not trained on, got pelvis_0000 in both"
         ):
-            CleanBatches(Batches(store, 2, 32, 0), Batches(some, 2, 32, 1))
+            CleanBatches(Batches(store, 2, crop=32, seed=0), Batches(some, 2, crop=32, seed=1))
         method = MetaUNet(1, 6, trusted=3, width=4, depth=2)
         led = MetaUNet(1, 6, trusted=3, width=4, depth=2, lead=2).batches(table, SMOKE, 0)
         assert [set(led.get(k)) >= {"mr", "ct"} for k in range(4)] == [False, False, True, True]
@@ -298,8 +301,8 @@ def test_killed_and_resumed_ends_with_the_same_weights(kind):
         with tempfile.TemporaryDirectory() as folder:
             for stop in stops:
                 torch.manual_seed(0)
-                method = meta_for(1, SMOKE, kind, smooth=3, floor=0.1, clean=0.5, steps=4)
-                fit(method, Made(), stop, Path(folder), progress=False)
+                method = meta_for(1, SMOKE, kind=kind, smooth=3, floor=0.1, clean=0.5, steps=4)
+                fit(method, Made(), steps=stop, run_dir=Path(folder), progress=False)
         ends.append({n: v.clone() for n, v in method.state_dict().items()})
     assert all(torch.equal(ends[0][n], v) for n, v in ends[1].items())
 
@@ -350,8 +353,8 @@ def test_planted_misalignment_is_found():
         if step < 150:
             loss = F.l1_loss(net(mr[some]), ct[some])
         else:
-            gradient = clean_gradient(net, mr[clean], true[clean])
-            u, prediction = agreement(net, mr[some], ct[some], gradient)
+            gradient = clean_gradient(net, mr[clean], ct=true[clean])
+            u, prediction = agreement(net, mr[some], ct=ct[some], gradient=gradient)
             for row, weight in enumerate((normalise(u), normalise(-u))):
                 totals[row] += torch.stack([weight[..., :16].sum(), weight[..., 16:].sum()])
             loss = (normalise(u) * (prediction - ct[some]).abs()).sum()

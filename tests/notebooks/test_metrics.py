@@ -36,7 +36,7 @@ from mr2ct.metrics import (
     tissue_masks,
 )
 from mr2ct.prepare import joint_histogram, mutual_information, normalized_mutual_information
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 
 def _pair(shape=(16, 24, 20), sigma=100.0):
@@ -60,7 +60,7 @@ def test_closed_forms():
 
 def test_identical_volumes_are_perfect():
     _, truth, mask = _pair()
-    result = score(truth, truth, mask)
+    result = score(truth, truth, mask=mask)
     assert result["mae"] == 0 and result["bias"] == 0 and result["psnr"] == float("inf")
     assert abs(result["ssim"] - 1) < 1e-12
 
@@ -68,7 +68,7 @@ def test_identical_volumes_are_perfect():
 def test_psnr_equals_scikit_image():
     pred, truth, mask = _pair()
     p, t = (np.clip(v, -1024, 3000)[mask] for v in (pred, truth))
-    assert abs(psnr(pred, truth, mask) - peak_signal_noise_ratio(t, p, data_range=4024)) < 1e-6
+    assert abs(psnr(pred, truth, mask=mask) - peak_signal_noise_ratio(t, p, data_range=4024)) < 1e-6
 
 
 def test_ssim_equals_scikit_image_on_the_whole_volume():
@@ -76,7 +76,7 @@ def test_ssim_equals_scikit_image_on_the_whole_volume():
     p, t = (np.where(mask, np.clip(v, -1024, 3000), -1024) + 1024 for v in (pred, truth))
     _, local = structural_similarity(t, p, data_range=4024, full=True)
     inner = (slice(3, -3),) * 3
-    assert abs(ssim(pred, truth, mask) - local[inner][mask[inner]].mean()) < 1e-9
+    assert abs(ssim(pred, truth, mask=mask) - local[inner][mask[inner]].mean()) < 1e-9
     p, t = (np.clip(v, -1024, 3000) + 1024 for v in (pred, truth))
     assert abs(ssim(pred, truth) - structural_similarity(t, p, data_range=4024)) < 1e-6
 
@@ -87,13 +87,13 @@ def test_ssim_where_the_mask_touches_the_border():
     p, t = (np.where(mask, np.clip(v, -1024, 3000), -1024) + 1024 for v in (pred, truth))
     _, local = structural_similarity(t, p, data_range=4024, full=True)
     inner = (slice(3, -3),) * 3
-    assert abs(ssim(pred, truth, mask) - local[inner][mask[inner]].mean()) < 1e-9
+    assert abs(ssim(pred, truth, mask=mask) - local[inner][mask[inner]].mean()) < 1e-9
 
 
 def test_outside_the_mask_nothing_counts():
     pred, truth, mask = _pair()
     other = np.where(mask, pred, 2000.0)
-    first, second = score(pred, truth, mask), score(other, truth, mask)
+    first, second = score(pred, truth, mask=mask), score(other, truth, mask=mask)
     assert all(first[k] == second[k] or np.isnan(first[k]) for k in first)
 
 
@@ -102,9 +102,9 @@ def test_beyond_the_range_only_mae_sees():
     truth[5, 10, 10], pred[5, 10, 10] = 3000, 3000
     metal = pred.copy()
     metal[5, 10, 10] = 20000
-    assert mae(metal, truth, mask) > mae(pred, truth, mask)
-    assert psnr(metal, truth, mask) == psnr(pred, truth, mask)
-    assert ssim(metal, truth, mask) == ssim(pred, truth, mask)
+    assert mae(metal, truth, mask=mask) > mae(pred, truth, mask=mask)
+    assert psnr(metal, truth, mask=mask) == psnr(pred, truth, mask=mask)
+    assert ssim(metal, truth, mask=mask) == ssim(pred, truth, mask=mask)
 
 
 def test_worse_predictions_score_worse():
@@ -119,7 +119,7 @@ def test_tissues_add_up_exactly():
     parts = tissue_masks(truth, mask)
     assert np.array_equal(np.sum([p.astype(int) for p in parts.values()], axis=0), mask)
     assert parts["soft"][5, 10, 10] and parts["bone"][5, 10, 11]
-    result = score(pred, truth, mask)
+    result = score(pred, truth, mask=mask)
     assert abs(sum(result[f"fraction_{t}"] for t in TISSUES) - 1) < 1e-12
     for kind in ("mae", "bias"):
         whole = sum(result[f"fraction_{t}"] * result[f"{kind}_{t}"] for t in TISSUES)
@@ -128,13 +128,13 @@ def test_tissues_add_up_exactly():
 
 def test_bias_has_the_sign_of_prediction_minus_truth():
     _, truth, mask = _pair()
-    result = score(np.where(truth >= 200, truth - 150, truth), truth, mask)
+    result = score(np.where(truth >= 200, truth - 150, truth), truth, mask=mask)
     assert abs(result["bias_bone"] + 150) < 1e-9 and result["bias_soft"] == 0
 
 
 def test_absent_tissue_and_thin_volume_are_nan():
     flat = np.zeros((4, 9, 9))
-    result = score(flat + 5, flat, None)
+    result = score(flat + 5, flat, mask=None)
     assert np.isnan(result["mae_bone"]) and result["fraction_bone"] == 0
     assert np.isnan(result["ssim"]) and abs(result["mae"] - 5) < 1e-12
     with pytest.raises(BadInput, match="7 voxels"):
@@ -143,21 +143,21 @@ def test_absent_tissue_and_thin_volume_are_nan():
 
 def test_mask_counts_values_above_zero():
     pred, truth, mask = _pair()
-    assert mae(pred, truth, mask * 7.0) == mae(pred, truth, mask)
-    assert mae(pred, truth, np.where(mask, 1, -1)) == mae(pred, truth, mask)
+    assert mae(pred, truth, mask=mask * 7.0) == mae(pred, truth, mask=mask)
+    assert mae(pred, truth, mask=np.where(mask, 1, -1)) == mae(pred, truth, mask=mask)
 
 
 def test_types_do_not_matter():
     pred, truth, mask = (np.rint(v) for v in _pair())
-    small = score(pred.astype(np.int16), truth.astype(np.float32), mask.astype(np.uint8))
-    assert small == score(pred, truth, mask > 0)
+    small = score(pred.astype(np.int16), truth.astype(np.float32), mask=mask.astype(np.uint8))
+    assert small == score(pred, truth, mask=mask > 0)
 
 
 def test_another_preset_is_another_number():
     pred, truth, mask = _pair()
     narrow = Preset("narrow", hu_range=(-1000.0, 1000.0))
     assert narrow.data_range == 2000 and SYNTHRAD2023.data_range == 4024
-    assert psnr(pred, truth, mask, narrow) < psnr(pred, truth, mask)
+    assert psnr(pred, truth, mask=mask, preset=narrow) < psnr(pred, truth, mask=mask)
 
 
 def test_bad_input_is_named():
@@ -187,11 +187,13 @@ def test_bad_input_is_named():
 
 def test_default_score_is_synthrad2023_and_keeps_its_columns():
     pred, truth, mask = _pair()
-    result = score(pred, truth, mask)
+    result = score(pred, truth, mask=mask)
     parts = [f"{kind}_{t}" for t in TISSUES for kind in ("mae", "bias", "fraction")]
     assert list(result) == ["mae", "psnr", "ssim", "bias", *parts]
     assert (
-        result == score(pred, truth, mask, "synthrad2023") == score(pred, truth, mask, SYNTHRAD2023)
+        result
+        == score(pred, truth, mask=mask, preset="synthrad2023")
+        == score(pred, truth, mask=mask, preset=SYNTHRAD2023)
     )
     assert list(inspect.signature(score).parameters)[:4] == ["pred", "truth", "mask", "preset"]
 
@@ -207,7 +209,7 @@ def test_presets_are_data_and_say_what_they_yield():
     assert set(PRESETS) == set(wanted)
     for name, keys in wanted.items():
         assert find_preset(name) is PRESETS[name] is find_preset(PRESETS[name])
-        result = score(pred, truth, mask, name, spacing_mm=(2.5, 1, 1), mr=truth)
+        result = score(pred, truth, mask=mask, preset=name, spacing_mm=(2.5, 1, 1), mr=truth)
         assert {
             k for k in result if k.split("_")[-1] not in TISSUES or k[:2] in ("di", "hd")
         } == keys
@@ -233,19 +235,19 @@ def test_a_preset_that_cannot_be_is_refused():
 def test_data_range_moves_psnr_by_its_closed_form():
     pred, truth, mask = _pair()
     truth, pred = np.clip(truth, -900, 900), np.clip(pred, -900, 900)
-    base = psnr(pred, truth, mask)
+    base = psnr(pred, truth, mask=mask)
     for peak in (2000.0, 2444.0, 4095.0):
-        moved = psnr(pred, truth, mask, replace(SYNTHRAD2023, peak=peak))
+        moved = psnr(pred, truth, mask=mask, preset=replace(SYNTHRAD2023, peak=peak))
         assert abs(moved - base - 20 * np.log10(peak / 4024)) < 1e-9
 
 
 def test_clipping_and_masking_are_choices():
     pred, truth, mask = _pair()
     everything = replace(SYNTHRAD2023, masked=False)
-    assert score(pred, truth, mask, everything) == score(pred, truth, None)
+    assert score(pred, truth, mask=mask, preset=everything) == score(pred, truth, mask=None)
     clipped = replace(SYNTHRAD2023, hu_range=(-160.0, 240.0), clips=("mae",))
     p, t = (np.clip(v, -160, 240)[mask] for v in (pred, truth))
-    assert abs(mae(pred, truth, mask, clipped) - np.abs(p - t).mean()) < 1e-9
+    assert abs(mae(pred, truth, mask=mask, preset=clipped) - np.abs(p - t).mean()) < 1e-9
 
 
 def test_slice_reduction_is_the_mean_of_2d_scores():
@@ -265,10 +267,10 @@ def test_slice_reduction_is_the_mean_of_2d_scores():
         assert abs(function(pred, truth, mask, by_slice) - np.mean(expected[name])) < 1e-6, name
     edge = np.zeros_like(mask)
     edge[:2, :2] = True  # two more slices, too near the border for SSIM
-    again = ssim(pred, truth, mask | edge, by_slice)
+    again = ssim(pred, truth, mask=mask | edge, preset=by_slice)
     assert abs(again - np.mean(expected["ssim"])) < 1e-9
     order = np.random.default_rng(1).permutation(len(mask))
-    again = ssim(pred[order], truth[order], mask[order], by_slice)
+    again = ssim(pred[order], truth[order], mask=mask[order], preset=by_slice)
     assert abs(again - np.mean(expected["ssim"])) < 1e-9
 
 
@@ -313,25 +315,25 @@ def test_ms_ssim_equals_its_parts():
     for coarsest, name in ((False, "every"), (True, "coarsest")):
         expected = _ms_ssim_by_parts(pred, truth, mask, coarsest)
         assert 0.1 < expected < 0.99
-        assert abs(ms_ssim(pred, truth, mask, luminance=name) - expected) < 1e-6
+        assert abs(ms_ssim(pred, truth, mask=mask, luminance=name) - expected) < 1e-6
 
 
 def test_ms_ssim_at_its_limits():
     pred, truth, mask = _pair()
-    assert abs(ms_ssim(truth, truth, mask) - 1) < 1e-12
+    assert abs(ms_ssim(truth, truth, mask=mask) - 1) < 1e-12
     grow = [(40, 41), (36, 37), (38, 39)]
     padded = [np.pad(v, grow, "edge") for v in (pred, truth, mask)]
-    assert abs(ms_ssim(pred, truth, mask) - ms_ssim(*padded)) < 1e-12
-    assert ms_ssim(np.where(mask, pred, 900), truth, mask) == ms_ssim(pred, truth, mask)
-    opposite = ms_ssim(1000 - truth, truth, mask)  # structure is turned round: clipped at 0
-    assert 0 <= opposite < ms_ssim(pred, truth, mask) < 1
-    assert 0 < ms_ssim(pred, truth, mask, replace(SYNTHRAD2025, reduction="slice")) < 1
+    assert abs(ms_ssim(pred, truth, mask=mask) - ms_ssim(*padded[:2], mask=padded[2])) < 1e-12
+    assert ms_ssim(np.where(mask, pred, 900), truth, mask=mask) == ms_ssim(pred, truth, mask=mask)
+    opposite = ms_ssim(1000 - truth, truth, mask=mask)  # structure is turned round: clipped at 0
+    assert 0 <= opposite < ms_ssim(pred, truth, mask=mask) < 1
+    assert 0 < ms_ssim(pred, truth, mask=mask, preset=replace(SYNTHRAD2025, reduction="slice")) < 1
     with pytest.raises(BadInput, match="luminance: expected 'every' or 'coarsest', got 'none'"):
-        ms_ssim(pred, truth, mask, luminance="none")
+        ms_ssim(pred, truth, mask=mask, luminance="none")
     thin = np.zeros((97, 97, 97), bool)
     thin[51, 51, 51] = True  # an odd index: gone at the second scale
     with pytest.raises(BadInput, match="five scales"):
-        ms_ssim(np.zeros(thin.shape), np.zeros(thin.shape), thin)
+        ms_ssim(np.zeros(thin.shape), np.zeros(thin.shape), mask=thin)
 
 
 def _trunk(rgb):
@@ -378,23 +380,28 @@ def test_lpips_of_volumes_follows_window_and_mask():
             np.where(mask[d], np.clip((v[d] + 200) / 250 - 1, -1, 1), -1) for v in (pred, truth)
         ]
         expected.append(_lpips_by_hand(*(torch.tensor(v).float().expand(3, -1, -1) for v in pair)))
-    assert abs(lpips(pred, truth, mask, metric) - np.mean(expected)) < 1e-5
-    assert lpips(np.where(mask, pred, 77.0), truth, mask, metric) == lpips(
-        pred, truth, mask, metric
+    assert abs(lpips(pred, truth, mask=mask, perceptual=metric) - np.mean(expected)) < 1e-5
+    assert lpips(np.where(mask, pred, 77.0), truth, mask=mask, perceptual=metric) == lpips(
+        pred, truth, mask=mask, perceptual=metric
     )
-    assert lpips(truth, truth, mask, metric) == 0
-    wide = lpips(pred, truth, mask, replace(metric, window=(-1024.0, 3000.0)))
+    assert lpips(truth, truth, mask=mask, perceptual=metric) == 0
+    wide = lpips(pred, truth, mask=mask, perceptual=replace(metric, window=(-1024.0, 3000.0)))
     assert abs(wide - np.mean(expected)) > 1e-3  # another window, another score
     smooth = gaussian_filter(truth, (0, 2, 2))
-    ladder = [lpips(gaussian_filter(smooth, (0, s, s)), smooth, mask, metric) for s in (0, 1, 2, 4)]
+    ladder = [
+        lpips(gaussian_filter(smooth, (0, s, s)), smooth, mask=mask, perceptual=metric)
+        for s in (0, 1, 2, 4)
+    ]
     assert np.all(np.diff(ladder) > 0)
-    assert score(pred, truth, mask, perceptual=metric)["lpips"] == lpips(pred, truth, mask, metric)
+    assert score(pred, truth, mask=mask, perceptual=metric)["lpips"] == lpips(
+        pred, truth, mask=mask, perceptual=metric
+    )
 
 
 def test_lpips_is_not_available_without_trained_weights():
     pred, truth, mask = _pair()
-    assert np.isnan(lpips(pred, truth, mask, None))
-    result = score(pred, truth, mask, "slice2d")
+    assert np.isnan(lpips(pred, truth, mask=mask, perceptual=None))
+    result = score(pred, truth, mask=mask, preset="slice2d")
     assert np.isnan(result["lpips"]) and in_words(result)["lpips"] == "not available"
     trunk = torch.nn.Conv2d(3, 4, 3)
     trunk.trained = False
@@ -434,26 +441,26 @@ def test_mutual_information_equals_scikit_learn():
     everywhere = replace(
         PRESETS["hiasa2018"], reduction="volume", masked=True, scores=("mi", "nmi")
     )
-    result = score(pred, truth, mask, everywhere)
+    result = score(pred, truth, mask=mask, preset=everywhere)
     assert abs(result["mi"] - expected) < 1e-6 and expected > 0.3
     both = entropy(a) + entropy(b)
     assert abs(result["nmi"] - both / (both - expected)) < 1e-6
     mr = np.abs(truth - 300)
-    by_slice = score(pred, truth, mask, "hiasa2018", mr=mr)
+    by_slice = score(pred, truth, mask=mask, preset="hiasa2018", mr=mr)
     full = np.ones(truth.shape[1:], bool)
     for name, other in (("mi", truth), ("mi_mr", mr)):
         pairs = [(_bins(p, full), _bins(o, full)) for p, o in zip(pred, other)]
         expected = np.mean([cluster.mutual_info_score(*pair) for pair in pairs])
         assert abs(by_slice[name] - expected) < 1e-6
-    assert np.isnan(score(pred, truth, mask, "hiasa2018")["mi_mr"])
+    assert np.isnan(score(pred, truth, mask=mask, preset="hiasa2018")["mi_mr"])
 
 
 def test_mutual_information_by_its_closed_forms():
     _, truth, mask = _pair()
-    own = joint_histogram(truth, truth, mask).sum(0) / mask.sum()
+    own = joint_histogram(truth, truth, mask=mask).sum(0) / mask.sum()
     entropy = -(own[own > 0] * np.log(own[own > 0])).sum()
-    assert abs(mutual_information(truth, truth, mask) - entropy) < 1e-9
-    assert abs(normalized_mutual_information(truth, truth, mask) - 2) < 1e-9
+    assert abs(mutual_information(truth, truth, mask=mask) - entropy) < 1e-9
+    assert abs(normalized_mutual_information(truth, truth, mask=mask) - 2) < 1e-9
     a, b = np.random.default_rng(0).uniform(size=(2, 10, 100, 100))
     assert abs(mutual_information(a, b) - 31**2 / 2e5) < 5e-4  # the bias of independent volumes
     labels = np.floor(a * 32)
@@ -516,13 +523,13 @@ def test_hd95_in_millimetres_and_of_empty_sets():
 
 def test_bone_is_a_set_by_hu_inside_the_mask():
     pred, truth, mask = _pair()
-    result = score(pred, truth, mask, "synthrad2025", spacing_mm=(2.5, 1, 1))
+    result = score(pred, truth, mask=mask, preset="synthrad2025", spacing_mm=(2.5, 1, 1))
     a, b = ((v >= 200) & mask for v in (pred, truth))
     assert result["dice_bone"] == dice(a, b)
     assert result["hd95_bone"] == hd95(a, b, (2.5, 1, 1))
-    assert np.isnan(score(pred, truth, mask, "synthrad2025")["hd95_bone"])
-    assert result["psnr"] == psnr(pred, truth, mask, SYNTHRAD2025)
-    assert result["ms_ssim"] == ms_ssim(pred, truth, mask)
+    assert np.isnan(score(pred, truth, mask=mask, preset="synthrad2025")["hd95_bone"])
+    assert result["psnr"] == psnr(pred, truth, mask=mask, preset=SYNTHRAD2025)
+    assert result["ms_ssim"] == ms_ssim(pred, truth, mask=mask)
     assert abs(sum(MS_SSIM_WEIGHTS) - 1.0001) < 1e-12
 
 

@@ -29,7 +29,8 @@ from mr2ct.pgan import (
 )
 from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES, Profile, fit, load_weights, start_fabric, synthesize
-from mr2ct.volumes import BadInput, read_case, to_array, write_case
+from mr2ct.errors import BadInput
+from mr2ct.volumes import read_case, to_array, write_case
 
 warnings.filterwarnings("ignore", message=".*Random weights")
 NET = load_features("squeezenet1_1", "random")
@@ -89,7 +90,7 @@ def test_published_sizes():
             assert tuple(sum(p.numel() for p in net.parameters()) for net in nets) == counts
         assert method.translate(torch.zeros(1, 1, 320, 192)).shape == (1, 1, 320, 192)
         assert method.discriminator(torch.zeros(1, 2, 320, 192)).shape == (1, 1, 38, 22)
-    assert (method.rate, method.constant, method.steps) == (2e-4, 16_666, 33_333)
+    assert (method.learning_rate, method.constant, method.steps) == (2e-4, 16_666, 33_333)
     assert [m.p for m in method.modules() if isinstance(m, nn.Dropout)] == [0.5] * 9
 
 
@@ -106,7 +107,7 @@ class _Constant(nn.Module):
 
 def test_the_total_by_hand():
     torch.manual_seed(0)
-    method = PGAN(1, 20, **TINY, rate=0.0)
+    method = PGAN(1, 20, **TINY, learning_rate=0.0)
     method.generator, method.discriminator = _Constant(0.25), _Constant(0.5)
     method.perceptual = lambda fake, ct: 2 * (fake - ct).abs().mean()
     method.configure(start_fabric("cpu"))
@@ -184,7 +185,7 @@ def test_a_resumed_run_ends_with_the_same_weights():
         for stop in stops:
             torch.manual_seed(0)
             method = _WithGain(1, 9, **TINY, weights=WEIGHTS | {"edge": 1})
-            fit(method, _Pairs(), stop, folder, progress=False)
+            fit(method, _Pairs(), steps=stop, run_dir=folder, progress=False)
         ends.append(method.state_dict())
     whole, resumed = ends
     assert all(torch.equal(whole[k], resumed[k]) for k in whole)
@@ -277,7 +278,7 @@ def test_training_and_synthesis_stack_alike():
     slices = stack_neighbours(torch.from_numpy(case.unit_mr()))
     for i in range(6):
         assert np.abs(source.store[i]["mr"] - slices[i].numpy()).max() < 2e-3  # float16 on disk
-    fit(method, source, 2, tempfile.mkdtemp(), progress=False)
+    fit(method, source, steps=2, run_dir=tempfile.mkdtemp(), progress=False)
     sct = to_array(synthesize(method, case))
     assert sct.shape == (6, 32, 32) and np.ptp(sct) > 0
     assert PGAN(2, 2, **TINY).volume(case) is None

@@ -13,7 +13,7 @@ from mr2ct.phantom import (
     LABELS,
     ORGANS,
     TARGETS,
-    TISSUES,
+    MATERIALS,
     Oval,
     Pelvis,
     coverage,
@@ -93,20 +93,25 @@ def test_displacement_says_where_to_look():
 def test_spoiled_echo_by_hand():
     e1 = np.exp(-7 / 1000)
     by_hand = 0.8 * np.sin(np.pi / 18) * (1 - e1) / (1 - e1 * np.cos(np.pi / 18)) * np.exp(-4 / 20)
-    assert spoiled_echo(0.8, 1000, 20, te_ms=4, tr_ms=7, flip_deg=10) == pytest.approx(by_hand)
+    assert spoiled_echo(0.8, 1000, t2star_ms=20, te_ms=4, tr_ms=7, flip_deg=10) == pytest.approx(
+        by_hand
+    )
     ernst = np.degrees(np.arccos(e1))
-    assert max(range(1, 60), key=lambda a: spoiled_echo(1, 1000, 50, 2, 7, a)) == round(ernst)
+    assert max(
+        range(1, 60),
+        key=lambda a: spoiled_echo(1, 1000, t2star_ms=50, te_ms=2, tr_ms=7, flip_deg=a),
+    ) == round(ernst)
 
 
 def test_echoes_add_and_subtract():
     mixed = np.array(
-        [0.7 * (name == "muscle") + 0.3 * (name == "fat") for name in TISSUES], np.float32
+        [0.7 * (name == "muscle") + 0.3 * (name == "fat") for name in MATERIALS], np.float32
     )
     magnitude, water, fat = dixon_signal(mixed, ECHO_MS["ip"])
     assert magnitude == pytest.approx(water + fat, rel=1e-3)
     magnitude, water, fat = dixon_signal(mixed, ECHO_MS["op"])
     assert magnitude == pytest.approx(abs(water - fat), abs=1e-4)
-    mostly_fat = np.array([float(name == "fat") for name in TISSUES], np.float32)
+    mostly_fat = np.array([float(name == "fat") for name in MATERIALS], np.float32)
     magnitude, water, fat = dixon_signal(mostly_fat, ECHO_MS["op"])
     assert fat > water and magnitude > 0  # the sign is lost: the swap
 
@@ -160,7 +165,7 @@ def test_any_shape_and_spacing_on_one_grid():
         ((9, 33, 47), (20.0, 9.0, 8.0)),
         ((3, 64, 64), (3.0, 2.0, 2.0)),
     ):
-        case = make_case(0, shape, spacing, rigid_mm=1)
+        case = make_case(0, shape, spacing_mm=spacing, rigid_mm=1)
         assert case.ct.shape == shape[::-1]
         assert all(
             same_grid(case.ct, i) for i in (case.mask, *case.mr.values(), case.extras["labels"])

@@ -27,8 +27,8 @@ from mr2ct.prepare import (
     target_error_mm,
     z_score,
 )
+from mr2ct.errors import BadInput
 from mr2ct.volumes import (
-    BadInput,
     Case,
     make_image,
     resample,
@@ -101,22 +101,22 @@ def test_mutual_information_of_known_cases():
     assert np.isclose(mutual_information(a, b), mutual_information(b, a))
     assert np.isclose(mutual_information(5 * a - 3, b), mutual_information(a, b))
     with pytest.raises(BadInput, match="empty mask"):
-        mutual_information(a, b, np.zeros(a.shape))
+        mutual_information(a, b, mask=np.zeros(a.shape))
 
 
 def test_rigid_registration_undoes_what_was_planted():
     for seed in (0, 11):
         case = make_case(seed, (20, 80, 80), rigid_mm=8.0)
         body, moved = case.body(), case.extras["displacement_mm"]
-        found = register_rigid(case.mr["ip"], case.ct, body, starts="frame")
+        found = register_rigid(case.mr["ip"], case.ct, mask=body, starts="frame")
         before, after = (
-            _rms(target_error_mm(t, moved, body)) for t in (sitk.Transform(), found.transform)
+            _rms(target_error_mm(t, moved, mask=body)) for t in (sitk.Transform(), found.transform)
         )
         assert after <= 0.2 * before
-    again = register_rigid(case.mr["ip"], case.ct, body, starts="frame")
+    again = register_rigid(case.mr["ip"], case.ct, mask=body, starts="frame")
     assert again.transform.GetParameters() == found.transform.GetParameters()  # same seed
     aligned = make_case(2, (16, 80, 80))
-    still = register_rigid(aligned.mr["ip"], aligned.ct, aligned.body())
+    still = register_rigid(aligned.mr["ip"], aligned.ct, mask=aligned.body())
     assert still.orientation == "frame" and still.turn_deg < 1
     assert still.shift_mm < 0.3 * min(spacing_mm(aligned.ct))
 
@@ -128,32 +128,32 @@ def test_a_strange_frame_is_found():
     turned[:3, 3] += (400, -250, 900)
     elsewhere = nib.Nifti1Image(np.asarray(case.ct.dataobj), turned)
     with pytest.raises(BadInput, match="starts='auto'") as error:
-        register_rigid(case.mr["ip"], elsewhere, case.body(), starts="frame")
+        register_rigid(case.mr["ip"], elsewhere, mask=case.body(), starts="frame")
     assert "\n" not in str(error.value) and "itk" not in str(error.value).lower()
-    found = register_rigid(case.mr["ip"], elsewhere, case.body())
+    found = register_rigid(case.mr["ip"], elsewhere, mask=case.body())
     back = to_array(resample(elsewhere, like=case.mr["ip"], transform=found.transform, fill=-1024))
     body = case.body()
     assert (
         np.abs(back - to_array(case.ct))[body].mean()
         < 0.5 * np.abs(to_array(case.ct)[::-1, ::-1] - to_array(case.ct))[body].mean()
     )
-    assert mutual_information(to_array(case.mr["ip"]), back, body) > 0.8 * mutual_information(
-        to_array(case.mr["ip"]), to_array(case.ct), body
+    assert mutual_information(to_array(case.mr["ip"]), back, mask=body) > 0.8 * mutual_information(
+        to_array(case.mr["ip"]), to_array(case.ct), mask=body
     )
 
 
 def test_bspline_follows_a_deformation_without_folding():
     case = make_case(0, (24, 96, 96), deform_mm=8.0)
     body, moved = case.body(), case.extras["displacement_mm"]
-    rigid = register_rigid(case.mr["ip"], case.ct, body, starts="frame")
-    soft = register_bspline(case.mr["ip"], case.ct, rigid, body)
-    errors = [_rms(target_error_mm(r.transform, moved, body)) for r in (rigid, soft)]
+    rigid = register_rigid(case.mr["ip"], case.ct, mask=body, starts="frame")
+    soft = register_bspline(case.mr["ip"], case.ct, rigid=rigid, mask=body)
+    errors = [_rms(target_error_mm(r.transform, moved, mask=body)) for r in (rigid, soft)]
     assert errors[1] < 0.7 * errors[0] and soft.information > rigid.information
     assert 0 < soft.smallest_jacobian < 1
     with torch.inference_mode():  # as methods are called
-        again = register_bspline(case.mr["ip"], case.ct, rigid, body)
+        again = register_bspline(case.mr["ip"], case.ct, rigid=rigid, mask=body)
     assert again.transform.GetParameters() == soft.transform.GetParameters()
-    none = register_bspline(case.mr["ip"], case.ct, rigid, body, steps=1, bending=1e9)
+    none = register_bspline(case.mr["ip"], case.ct, rigid=rigid, mask=body, steps=1, bending=1e9)
     assert none.smallest_jacobian > 0.9
     point = (10.0, -20.0, 30.0)  # two steps equal the composed one
     rigid_part, spline = (soft.transform.GetNthTransform(k) for k in (0, 1))
@@ -163,8 +163,8 @@ def test_bspline_follows_a_deformation_without_folding():
     )
     small = make_case(0, (16, 64, 64), deform_mm=8.0)
     with pytest.raises(BadInput, match="fold"):
-        images = small.mr["ip"], small.ct, rigid, small.body()
-        register_bspline(*images, knots_mm=12.0, bending=0.0)
+        images, about = (small.mr["ip"], small.ct), {"rigid": rigid, "mask": small.body()}
+        register_bspline(*images, **about, knots_mm=12.0, bending=0.0)
 
 
 def test_the_spline_of_torch_is_the_spline_of_itk():
@@ -188,11 +188,13 @@ def test_registration_refuses_in_one_line():
     flat = to_image(np.zeros((12, 48, 48), np.float32), case.ct)
     thin = make_image(np.arange(3 * 48 * 48, dtype=np.float32).reshape(3, 48, 48), (1, 1, 1))
     for words, call in {
-        "fixed: expected anatomy": lambda: register_rigid(flat, case.ct, case.body()),
-        "moving: expected anatomy": lambda: register_rigid(case.mr["ip"], flat, case.body()),
+        "fixed: expected anatomy": lambda: register_rigid(flat, case.ct, mask=case.body()),
+        "moving: expected anatomy": lambda: register_rigid(case.mr["ip"], flat, mask=case.body()),
         "at least 4 voxels": lambda: register_rigid(thin, case.ct),
-        "empty mask": lambda: register_rigid(case.mr["ip"], case.ct, np.zeros((12, 48, 48))),
-        "mask: expected shape": lambda: register_rigid(case.mr["ip"], case.ct, np.ones((12, 48))),
+        "empty mask": lambda: register_rigid(case.mr["ip"], case.ct, mask=np.zeros((12, 48, 48))),
+        "mask: expected shape": lambda: register_rigid(
+            case.mr["ip"], case.ct, mask=np.ones((12, 48))
+        ),
         "'auto' or 'frame'": lambda: register_rigid(case.mr["ip"], case.ct, starts="luck"),
         "none, rigid or bspline": lambda: Recipe(register="affine"),
         "share": lambda: rank_cases({"a": 1.0}, share=0),
@@ -208,7 +210,7 @@ def test_ranking_finds_the_aligned_cases():
     for seed, mm in off.items():
         c = make_case(seed, (16, 96, 96), rigid_mm=mm)
         flat = to_array(correct_bias(c.mr["ip"], c.body())[0])
-        values[str(seed)] = mutual_information(flat, to_array(c.ct), c.body())
+        values[str(seed)] = mutual_information(flat, to_array(c.ct), mask=c.body())
     table = rank_cases(values, share=0.25)
     assert list(table["id"][table["clean"]]) == ["4"] == list(table["id"][:1])
     gaps = rank_cases({"a": float("nan"), "b": 0.1, "c": 0.3})
@@ -218,10 +220,10 @@ def test_ranking_finds_the_aligned_cases():
 def test_the_picture_moves_as_it_says():
     case = make_case(0, (8, 64, 64), spacing_mm=(10, 5, 5))
     body = case.body()
-    plain, shared = render_registration(case.mr["ip"], case.ct, body, tiles=1, index=4)
+    plain, shared = render_registration(case.mr["ip"], case.ct, mask=body, tiles=1, index=4)
     assert plain.shape == (64, 64) and 0 <= plain.min() and plain.max() <= 1 and shared > 0
     ct = lambda **move: render_registration(
-        to_image(to_array(case.ct) + 1024, case.ct), case.ct, body, tiles=64, index=4, **move
+        to_image(to_array(case.ct) + 1024, case.ct), case.ct, mask=body, tiles=64, index=4, **move
     )[0]
     odd = np.indices((64, 64)).sum(0) % 2 == 1
     left = ct(shift_mm=(0, 0, 10))  # two voxels towards the patient's left: to higher columns

@@ -29,7 +29,7 @@ from mr2ct.reggan import (
     smoothness,
 )
 from mr2ct.training import PROFILES, fit, start_fabric
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 KINDS = {"REG-pGAN": reg_pgan_for, "RegGAN": reggan_for}
 SMOKE = PROFILES["smoke"]
@@ -62,7 +62,7 @@ def test_published_registration_network_starts_near_the_identity():
 
 
 def test_any_size_that_leaves_two_pixels():
-    net = RegistrationNet(2, 3, 1)
+    net = RegistrationNet(2, 3, blocks=1)
     for size in ((16, 16), (17, 33), (40, 19)):
         assert net(_noise(2, 1, *size), _noise(2, 1, *size)).shape == (2, 2, *size)
     with pytest.raises(BadInput, match="moving: expected at least 16×16 pixels, got 15×40"):
@@ -88,7 +88,7 @@ def test_smoothness_by_hand():
 
 def _align(moving: torch.Tensor, fixed: torch.Tensor, steps: int, coarse: int) -> torch.Tensor:
     torch.manual_seed(0)
-    net = RegistrationNet(8, 3, 1, coarse)
+    net = RegistrationNet(8, 3, blocks=1, coarse=coarse)
     adam = torch.optim.Adam(net.parameters(), 3e-3)
     for _ in range(steps):
         flow = net(moving, fixed)
@@ -179,12 +179,12 @@ def test_published_weights_and_sizes():
         method = RegGAN(1, 100)
     count = {n: sum(p.numel() for p in m.parameters()) for n, m in method.named_children()}
     assert count == {"generator": 11_365_633, "discriminator": 2_762_689, "registration": 2_058_018}
-    assert method.weights == REGGAN_WEIGHTS and method.rate == 1e-4
+    assert method.weights == REGGAN_WEIGHTS and method.learning_rate == 1e-4
     assert method.constant == 100 and method.smallest == 256  # the rate stays
     full, laptop = (reggan_for(1, PROFILES[n]) for n in ("full", "laptop"))
     assert full.registration.smallest == 128 and full.weights == laptop.weights == REGGAN_WEIGHTS
     assert (full.jitter, laptop.jitter) == (0, 1)
-    assert full.rate == pytest.approx(1e-4) and laptop.registration.smallest == 64
+    assert full.learning_rate == pytest.approx(1e-4) and laptop.registration.smallest == 64
     assert reggan_for(1, SMOKE, depth=2, coarse=1).registration.smallest == 8
 
 
@@ -197,8 +197,8 @@ def test_rate_is_constant_unless_told():
         for k in range(9):
             method.training_step(_pairs(k))
         for name in ("generator", "discriminator"):
-            rate = parts[name].param_groups[0]["lr"]
-            assert rate == pytest.approx(last)
+            learning_rate = parts[name].param_groups[0]["lr"]
+            assert learning_rate == pytest.approx(last)
 
 
 def test_one_verdict_an_image_and_no_look_at_the_mr():
@@ -223,9 +223,9 @@ def test_a_resumed_run_ends_the_same():
                     fit(
                         method,
                         _Source(),
-                        stop,
-                        Path(folder, name),
-                        start_fabric("cpu"),
+                        steps=stop,
+                        run_dir=Path(folder, name),
+                        fabric=start_fabric("cpu"),
                         progress=False,
                     )
                 ends.append(method.state_dict())
@@ -252,7 +252,7 @@ def test_bad_input_says_what_was_expected():
     with pytest.raises(BadInput, match="crop: expected at least 64"):
         large.batches(None, SMOKE, 0)
     with pytest.raises(BadInput, match="weights: expected 0 or more for 'smooth'"):
-        RegGAN(1, 10, {"pixel": 1.0, "smooth": -1.0})
+        RegGAN(1, 10, weights={"pixel": 1.0, "smooth": -1.0})
     with pytest.raises(BadInput, match="cases: expected at least 2, got 1"):
         detect_cheat(_puppet((0, 0), (0, 0)), [make_case(1, (4, 48, 48))])
     with pytest.raises(BadInput, match="image, reference: expected one shape"):

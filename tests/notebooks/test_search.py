@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mr2ct.search import build_tree, nearest_in_tree, nearest_of_all, squared_distance
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 TO_THE_END = np.iinfo(np.int64).max
 

@@ -19,7 +19,7 @@ from mr2ct.features import load_features, random_weights
 from mr2ct.phantom import make_case
 from mr2ct.style_transfer import (
     NORMALISATIONS,
-    Recipe,
+    StyleRecipe,
     StyleTransfer,
     content_loss,
     gram,
@@ -30,7 +30,8 @@ from mr2ct.style_transfer import (
     visualise,
 )
 from mr2ct.training import load_weights, save_weights, synthesize
-from mr2ct.volumes import BadInput, Case, to_array
+from mr2ct.errors import BadInput
+from mr2ct.volumes import Case, to_array
 
 DATA = Path(os.environ.get("MR2CT_TEST_DATA", "../shared/data"))
 VGG_FILE = DATA / "weights" / "vgg19_oxford_conv1_1-conv3_4.safetensors"
@@ -40,12 +41,12 @@ needs_pictures = pytest.mark.skipif(
     not all(p.is_file() for p in (VGG_FILE, PAINTING, STREET)),
     reason="no weights or style_images in MR2CT_TEST_DATA",
 )
-SHALLOW = Recipe({"relu1_2": 1.0}, {"relu1_1": 1.0, "relu2_1": 1.0})
+SHALLOW = StyleRecipe({"relu1_2": 1.0}, {"relu1_1": 1.0, "relu2_1": 1.0})
 
 
 @cache
 def _net(pooling="max"):
-    return load_features("vgg19", "random", pooling)
+    return load_features("vgg19", "random", pooling=pooling)
 
 
 def _random(*shape, seed=0, dtype=torch.float32):
@@ -70,7 +71,10 @@ def test_ratios_of_the_normalisations_are_exact():
     f, p = (_random(1, 64, 8, 6, seed=s, dtype=torch.float64) for s in (1, 2))
     flat, other = f.flatten(2)[0], p.flatten(2)[0]
     difference = (flat @ flat.T - other @ other.T).square().sum()  # the paper's own G and A
-    style = {n: style_loss(f, gram(p)[0], n, image_px=32 * 24).item() for n in NORMALISATIONS}
+    style = {
+        n: style_loss(f, gram(p)[0], normalisation=n, image_px=32 * 24).item()
+        for n in NORMALISATIONS
+    }
     close = partial(pytest.approx, rel=1e-10)
     assert style["paper"] == close(difference.item() / (4 * 64**2 * 48**2))
     assert style["gatys"] == close(4 * style["paper"])
@@ -85,7 +89,10 @@ def test_ratios_of_the_normalisations_are_exact():
     for a in (2.0, 255.0):
         assert content_loss(a * f, a * p).item() == close(a**2 * content["gatys"])
         assert style_loss(a * f, gram(a * p)[0]).item() == close(a**4 * style["gatys"])
-        same = style_loss(a * f, gram(a * p)[0], "relative"), content_loss(a * f, a * p, "relative")
+        same = (
+            style_loss(a * f, gram(a * p)[0], normalisation="relative"),
+            content_loss(a * f, a * p, "relative"),
+        )
         assert [v.item() for v in same] == [close(style["relative"]), close(content["relative"])]
 
 
@@ -105,9 +112,14 @@ def test_variation():
 def test_equal_images_have_no_loss_and_batches_are_means():
     f = _random(3, 4, 5, 5)
     for n in NORMALISATIONS:
-        assert content_loss(f[:1], f[:1], n) == 0 and style_loss(f[:1], gram(f)[0], n, 25) == 0
-        one = [style_loss(f[i : i + 1], gram(f)[0], n, 25) for i in range(3)]
-        assert torch.allclose(style_loss(f, gram(f)[0], n, 25), torch.stack(one).mean())
+        assert (
+            content_loss(f[:1], f[:1], n) == 0
+            and style_loss(f[:1], gram(f)[0], normalisation=n, image_px=25) == 0
+        )
+        one = [style_loss(f[i : i + 1], gram(f)[0], normalisation=n, image_px=25) for i in range(3)]
+        assert torch.allclose(
+            style_loss(f, gram(f)[0], normalisation=n, image_px=25), torch.stack(one).mean()
+        )
         one = [content_loss(f[i : i + 1], f[:1], n) for i in range(3)]
         assert torch.allclose(content_loss(f, f[:1], n), torch.stack(one).mean())
 
@@ -117,7 +129,7 @@ def test_gradients_agree_with_finite_differences():
     for n in NORMALISATIONS:
         f = _random(1, 3, 4, 4, dtype=torch.float64).requires_grad_()
         for loss in (
-            lambda f: style_loss(f, gram(p)[0], n, 16),
+            lambda f: style_loss(f, gram(p)[0], normalisation=n, image_px=16),
             lambda f: content_loss(f, p, n),
             lambda f: total_variation(f, n),
         ):
@@ -140,7 +152,9 @@ def test_iteration_count_is_closure_count():
     for optimiser in ("lbfgs", "adam"):
         for evaluations in (1, 7, (4, 5)):
             net = _Counted(_net())
-            done = transfer(net, x, s, SHALLOW, optimiser=optimiser, evaluations=evaluations)
+            done = transfer(
+                net, x, style=s, recipe=SHALLOW, optimiser=optimiser, evaluations=evaluations
+            )
             assert done.evaluations == net.calls == np.sum(evaluations)
             assert done.history.level.value_counts(sort=False).tolist() == list(np.atleast_1d(evaluations))  # fmt: skip
 
@@ -150,34 +164,47 @@ def test_loss_falls_from_every_start_and_repeats():
     for pooling in ("max", "avg"):
         for n in NORMALISATIONS:
             weight = {"paper": 1e6, "johnson": 1e5, "keras": 1e4}.get(n, 10.0)  # about one balance
-            recipe = Recipe(SHALLOW.content, {k: weight for k in SHALLOW.style}, 0.01, n)
+            recipe = StyleRecipe(SHALLOW.content, {k: weight for k in SHALLOW.style}, 0.01, n)
             for start in ("content", "noise", 0.5 * x):
                 first, again = (
-                    transfer(_net(pooling), x, s, recipe, start, evaluations=12, seed=4)
+                    transfer(
+                        _net(pooling),
+                        x,
+                        style=s,
+                        recipe=recipe,
+                        start=start,
+                        evaluations=12,
+                        seed=4,
+                    )
                     for _ in range(2)
                 )
                 totals = first.history.total
                 assert totals.min() < 0.9 * totals.iloc[0], (pooling, n, start)
                 assert torch.equal(first.image, again.image) and first.image.shape == x.shape
                 assert first.image.min() >= 0 and first.image.max() <= 1
-    noise = [transfer(_net(), x, s, SHALLOW, "noise", evaluations=2, seed=k).image for k in (1, 2)]
+    noise = [
+        transfer(_net(), x, style=s, recipe=SHALLOW, start="noise", evaluations=2, seed=k).image
+        for k in (1, 2)
+    ]
     assert not torch.equal(*noise)
 
 
 def test_no_style_from_the_content_stays_there():
     x = _random(1, 3, 24, 24)
     probe = x.clone().requires_grad_()
-    sum(objective(_net(), Recipe({"relu1_2": 1.0}, {}), x)(probe).values()).backward()
+    sum(objective(_net(), StyleRecipe({"relu1_2": 1.0}, {}), content=x)(probe).values()).backward()
     assert probe.grad.abs().max() == 0
-    done = transfer(_net(), x, recipe=Recipe({"relu1_2": 1.0}, {}), evaluations=5)
+    done = transfer(_net(), x, recipe=StyleRecipe({"relu1_2": 1.0}, {}), evaluations=5)
     assert torch.equal(done.image, x) and done.history.total.iloc[0] == 0
 
 
 def test_the_parts_add_up_and_names_may_be_keras_names():
     x, s = _random(1, 3, 24, 24), _random(1, 3, 24, 24, seed=1)
-    done = transfer(_net(), x, s, Recipe(variation=0.3), evaluations=4).history
+    done = transfer(_net(), x, style=s, recipe=StyleRecipe(variation=0.3), evaluations=4).history
     assert np.allclose(done[["content", "style", "variation"]].sum(axis=1), done.total, rtol=1e-5)
-    keras = transfer(_net(), x, s, Recipe({"block2_conv2": 1.0}, variation=0.3), evaluations=4)
+    keras = transfer(
+        _net(), x, style=s, recipe=StyleRecipe({"block2_conv2": 1.0}, variation=0.3), evaluations=4
+    )
     assert keras.history.equals(done)  # block2_conv2 is relu2_2
 
 
@@ -188,15 +215,17 @@ def test_coarse_to_fine_begins_with_a_smaller_image():
         sizes.append(tuple(image.shape[-2:]))
         return _net()(image, layers)
 
-    transfer(net, x, s, SHALLOW, evaluations=(1, 1))
+    transfer(net, x, style=s, recipe=SHALLOW, evaluations=(1, 1))
     assert set(sizes) == {(16, 12), (20, 20), (32, 24), (40, 40)}
 
 
 def test_a_feature_can_be_seen():
-    done = visualise(_net(), "relu2_1", 3, 24, 15)
+    done = visualise(_net(), "relu2_1", channel=3, size=24, evaluations=15)
     answers = -done.history.answer
     assert answers.max() > 1.2 * answers.iloc[0] and done.image.shape == (1, 3, 24, 24)
-    assert torch.equal(done.image, visualise(_net(), "relu2_1", 3, 24, 15).image)
+    assert torch.equal(
+        done.image, visualise(_net(), "relu2_1", channel=3, size=24, evaluations=15).image
+    )
 
 
 def test_constant_images_give_no_nan():
@@ -204,8 +233,10 @@ def test_constant_images_give_no_nan():
     for content, style in ((black, black), (black, white), (white, black)):
         for optimiser in ("lbfgs", "adam"):
             for n in NORMALISATIONS:
-                recipe = Recipe(SHALLOW.content, SHALLOW.style, 1.0, n)
-                done = transfer(_net(), content, style, recipe, optimiser=optimiser, evaluations=4)
+                recipe = StyleRecipe(SHALLOW.content, SHALLOW.style, 1.0, n)
+                done = transfer(
+                    _net(), content, style=style, recipe=recipe, optimiser=optimiser, evaluations=4
+                )
                 assert done.image.isfinite().all()
                 assert np.isfinite(done.history.to_numpy()).all()
 
@@ -224,10 +255,10 @@ def test_bad_input_is_named():
     calls = [
         ("content: expected 2 by 2 pixels or more, got \\(1, 1\\)", lambda: run(content=x[..., :1, :1])),
         ("style: expected 2 by 2", lambda: run(style=x[..., :1, :1])),
-        ("2 pixels left at pool1|2 by 2", lambda: transfer(net, x[..., :1, :], x, SHALLOW)),
+        ("2 pixels left at pool1|2 by 2", lambda: transfer(net, x[..., :1, :], style=x, recipe=SHALLOW)),
         ("style: expected .N, 1 or 3", lambda: run(style=x[:, :2])),
         ("content: expected finite", lambda: run(content=x * torch.nan)),
-        ("style: expected an image for relu1_1, relu2_1, got none", lambda: transfer(net, x, None, SHALLOW)),
+        ("style: expected an image for relu1_1, relu2_1, got none", lambda: transfer(net, x, style=None, recipe=SHALLOW)),
         ("content, style: expected at least one image", lambda: transfer(net)),
         ("start: expected .1, 3, 16, 16., got .1, 3, 8, 8.", lambda: run(start=x[..., ::2, ::2])),
         ("start: expected 'content'", lambda: run(start="style")),
@@ -235,21 +266,21 @@ def test_bad_input_is_named():
         ("evaluations: expected", lambda: run(evaluations=0)),
         ("evaluations: expected", lambda: run(evaluations=())),
         ("lr: expected a step above 0, got -1", lambda: run(lr=-1)),
-        ("got 'relu9_9'", lambda: run(recipe=Recipe({"relu9_9": 1.0}))),
-        ("expected none above relu1_1, got relu1_2", lambda: transfer(shallow, x, x, SHALLOW)),
+        ("got 'relu9_9'", lambda: run(recipe=StyleRecipe({"relu9_9": 1.0}))),
+        ("expected none above relu1_1, got relu1_2", lambda: transfer(shallow, x, style=x, recipe=SHALLOW)),
         ("recipe: expected no layer above relu1_1, got relu1_2", lambda: StyleTransfer(shallow, SHALLOW)),
-        ("recipe: expected a finite loss", lambda: run(recipe=Recipe({"relu1_1": 1.0}, {"relu1_2": 1e38}), style=1e9 * x)),
-        ("recipe: expected weights of 0", lambda: Recipe({"relu1_1": -1.0})),
-        ("recipe: expected weights of 0", lambda: Recipe(variation=float("nan"))),
-        ("recipe: expected a layer", lambda: Recipe({}, {})),
-        ("normalisation: expected one of", lambda: Recipe(normalisation="pytorch")),
+        ("recipe: expected a finite loss", lambda: run(recipe=StyleRecipe({"relu1_1": 1.0}, {"relu1_2": 1e38}), style=1e9 * x)),
+        ("recipe: expected weights of 0", lambda: StyleRecipe({"relu1_1": -1.0})),
+        ("recipe: expected weights of 0", lambda: StyleRecipe(variation=float("nan"))),
+        ("recipe: expected a layer", lambda: StyleRecipe({}, {})),
+        ("normalisation: expected one of", lambda: StyleRecipe(normalisation="pytorch")),
         ("p: expected features .1, 3, 16, 16., got .1, 3, 8, 16.", lambda: content_loss(x, x[:, :, ::2])),
         ("target: expected .3, 3., got .2, 2.", lambda: style_loss(x, gram(x[:, :2])[0])),
-        ("image_px: expected", lambda: style_loss(x, gram(x)[0], "keras")),
+        ("image_px: expected", lambda: style_loss(x, gram(x)[0], normalisation="keras")),
         ("x: expected an image of 2 by 2", lambda: total_variation(x[..., :1])),
         ("f: expected .N, C, h, w.", lambda: gram(x[0])),
-        ("channel: expected 0 to 63, got 64", lambda: visualise(net, "relu1_1", 64, 16, 1)),
-        ("size", lambda: visualise(net, "relu1_1", 0, 1, 1)),
+        ("channel: expected 0 to 63, got 64", lambda: visualise(net, "relu1_1", channel=64, size=16, evaluations=1)),
+        ("size", lambda: visualise(net, "relu1_1", channel=0, size=1, evaluations=1)),
         ("window_hu", lambda: StyleTransfer(net, SHALLOW, window_hu=(100.0, 100.0))),
         ("evaluations, slices, size", lambda: StyleTransfer(net, SHALLOW, slices=0)),
     ]  # fmt: skip
@@ -277,13 +308,15 @@ def test_method_needs_style_keeps_it_and_repeats():
     assert method.needs == "nothing" and bool(method.collected)
     assert method.style.shape == (3, 1, 24, 24) and method.style.std() > 0.1
     assert method.features.layers[-1] == "relu2_1"  # the rest is not stored
-    sct = to_array(synthesize(method, first, ["ip"]))
+    sct = to_array(synthesize(method, first, channels=["ip"]))
     assert sct.shape == (4, 32, 32) and -1000 <= sct.min() < sct.max() <= 1000
     with tempfile.TemporaryDirectory() as folder:
         save_weights(method, Path(folder), 0)
-        again = StyleTransfer(load_features("vgg19", "random", seed=9), SHALLOW, 4, 3, 24)
+        again = StyleTransfer(
+            load_features("vgg19", "random", seed=9), SHALLOW, evaluations=4, slices=3, size=24
+        )
         load_weights(again, folder)  # encoder and style
-    assert np.array_equal(to_array(synthesize(again, first, ["ip"])), sct)
+    assert np.array_equal(to_array(synthesize(again, first, channels=["ip"])), sct)
     mr = torch.from_numpy(first.unit_mr()).transpose(0, 1)
     assert torch.equal(method.translate(mr)[1:2], method.translate(mr[1:2]))  # batch-free
 
@@ -324,7 +357,7 @@ def test_the_street_becomes_the_painting():
         return F.interpolate(x, (96, 128), mode="bilinear", antialias=True)
 
     net, street, painting = load_features("vgg19", VGG_FILE), read(STREET), read(PAINTING)
-    done = transfer(net, street, painting, evaluations=40)
+    done = transfer(net, street, style=painting, evaluations=40)
     total = done.history.total
     assert net.trained and done.evaluations == 40
     assert total.min() <= 0.1 * total.iloc[0]  # from the content, where all loss is style

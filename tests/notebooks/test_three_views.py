@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import torch
 
-from mr2ct.datasets import VIEWS, list_cases, write_cases
+from mr2ct.datasets import list_cases, write_cases
 from mr2ct.phantom import make_case
 from mr2ct.three_views import (
-    FUSIONS,
+    VIEW_FUSIONS,
     ThreeViews,
     ViewBatches,
     ViewFusion,
@@ -29,7 +29,8 @@ from mr2ct.three_views import (
     weight_triangle,
 )
 from mr2ct.training import Profile, fit, load_weights, start_fabric, synthesize
-from mr2ct.volumes import BadInput, Case, read_case, spacing_mm, to_array, write_case
+from mr2ct.errors import BadInput
+from mr2ct.volumes import VIEWS, Case, read_case, spacing_mm, to_array, write_case
 
 
 def test_slices_go_there_and_back():
@@ -93,22 +94,22 @@ def test_learned_fusion_finds_planted_weights():
 def test_seams_count_jumps_of_the_error_only():
     rng = np.random.default_rng(0)
     truth, mask = rng.normal(0, 300, (6, 7, 8)), np.ones((6, 7, 8), bool)
-    assert seam(truth + 50, truth, mask, "axial") == pytest.approx(0, abs=1e-9)
+    assert seam(truth + 50, truth, mask=mask, view="axial") == pytest.approx(0, abs=1e-9)
     flicker = truth + 10 * (-1.0) ** np.arange(6)[:, None, None]
-    assert seam(flicker, truth, mask, "axial") == pytest.approx(20)
-    assert seam(flicker, truth, mask, "sagittal") == pytest.approx(0, abs=1e-9)
+    assert seam(flicker, truth, mask=mask, view="axial") == pytest.approx(20)
+    assert seam(flicker, truth, mask=mask, view="sagittal") == pytest.approx(0, abs=1e-9)
     with pytest.raises(BadInput, match="mask: expected neighbours"):
-        seam(truth, truth, ~mask, "axial")
+        seam(truth, truth, mask=~mask, view="axial")
 
 
 def test_triangle_and_explorer_follow_the_weights():
     rng = np.random.default_rng(0)
     views = {view: rng.uniform(-1000, 1000, (4, 6, 5)).astype(np.float32) for view in VIEWS}
     truth = fuse_views(views, (1, 2, 1))
-    weights, cost = weight_triangle(views, truth, truth > -2000, steps=4)
+    weights, cost = weight_triangle(views, truth, mask=truth > -2000, steps=4)
     assert len(cost) == 15 and np.allclose(weights.sum(1), 1)
     assert np.allclose(weights[cost.argmin()], (0.25, 0.5, 0.25)) and cost.min() < 1e-3
-    box = fusion_explorer(views, truth, (3, 1, 1))
+    box = fusion_explorer(views, truth, spacing_mm=(3, 1, 1))
     controls = box.children[0].children[0].children
     caption, picture = box.children[1:]
     before = picture.value
@@ -139,7 +140,7 @@ TINY = Profile("tiny", (2, 1, 0), (6, 24, 24), samples=36, batch_size=2, crop=16
 def test_batches_are_pure_and_their_pixels_square():
     with tempfile.TemporaryDirectory() as folder:
         table = _data(folder)
-        a, b = (ViewBatches(table, 2, 16, seed=3) for _ in range(2))
+        a, b = (ViewBatches(table, 2, crop=16, seed=3) for _ in range(2))
         third, again = a.get(3), (b.get(9), b.get(3))[1]
         assert all(torch.equal(third[n], again[n]) for n in third)
         assert not torch.equal(third["mr_axial"], b.get(4)["mr_axial"])
@@ -151,10 +152,10 @@ def test_batches_are_pure_and_their_pixels_square():
         }
         parts = [a.get(3, rank, 2)["ct_coronal"] for rank in (0, 1)]
         assert torch.equal(torch.cat(parts), third["ct_coronal"])
-        wide = ViewBatches(table, 2, 400, seed=3, pixel_mm=10.0)  # no longer than the volume
+        wide = ViewBatches(table, 2, crop=400, seed=3, pixel_mm=10.0)  # no longer than the volume
         z, y, x = (wide.spacing["pelvis_0000"] * (6, 24, 24) / 10).round().astype(int)
         assert wide.size == {"axial": (y, x), "coronal": (z, x), "sagittal": (z, y)}
-        plain = ViewBatches(table, 2, 16, seed=3).parts["axial"].get(3)
+        plain = ViewBatches(table, 2, crop=16, seed=3).parts["axial"].get(3)
         assert torch.equal(plain["ct"], third["ct_axial"])  # nothing to stretch there
 
 
@@ -165,7 +166,14 @@ def test_a_broken_run_ends_with_the_same_weights():
         assert whole.steps == 6 and _method(share=False).steps == 18
         for method, name, steps in ((whole, "a", 6), (broken, "b", 3), (resumed, "b", 6)):
             batches = method.batches(table, TINY, 0)
-            fit(method, batches, steps, f"{folder}/{name}", fabric, progress=False)
+            fit(
+                method,
+                batches,
+                steps=steps,
+                run_dir=f"{folder}/{name}",
+                fabric=fabric,
+                progress=False,
+            )
         for name, value in whole.state_dict().items():
             assert torch.equal(value, resumed.state_dict()[name]), name
         assert any(not torch.equal(a, b) for a, b in zip(whole.parameters(), broken.parameters()))
@@ -197,7 +205,7 @@ def test_any_volume_comes_back_on_its_grid():
     method = _method()
     for shape in ((3, 33, 21), (17, 16, 40)):
         case = make_case(0, shape=shape)
-        for method.fusion in FUSIONS:
+        for method.fusion in VIEW_FUSIONS:
             sct = synthesize(method, case)
             assert np.isfinite(to_array(sct)).all()
             assert np.array_equal(sct.affine, case.ct.affine) and sct.shape == case.ct.shape

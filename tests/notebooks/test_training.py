@@ -23,7 +23,8 @@ from mr2ct.training import (
     step_seed,
     synthesize,
 )
-from mr2ct.volumes import BadInput, Case, make_image, same_grid, to_array
+from mr2ct.errors import BadInput
+from mr2ct.volumes import Case, make_image, same_grid, to_array
 
 
 class Tiny(Method):
@@ -76,11 +77,23 @@ def test_a_stopped_run_ends_like_an_unbroken_one_bit_for_bit():
             raise KeyboardInterrupt
 
     with tempfile.TemporaryDirectory() as folder:
-        whole = fit(_tiny(), Numbers(), 50, f"{folder}/a", save_every=7, progress=False)
+        whole = fit(
+            _tiny(), Numbers(), steps=50, run_dir=f"{folder}/a", save_every=7, progress=False
+        )
         with pytest.raises(KeyboardInterrupt):
-            fit(_tiny(), Numbers(), 50, f"{folder}/b", save_every=7, watch=stop, progress=False)
+            fit(
+                _tiny(),
+                Numbers(),
+                steps=50,
+                run_dir=f"{folder}/b",
+                save_every=7,
+                watch=stop,
+                progress=False,
+            )
         assert load_checkpoint(Path(folder) / "b")["step"] == 14
-        again = fit(_tiny(), Numbers(), 50, f"{folder}/b", save_every=7, progress=False)
+        again = fit(
+            _tiny(), Numbers(), steps=50, run_dir=f"{folder}/b", save_every=7, progress=False
+        )
         for p, q in zip(whole.parameters(), again.parameters(), strict=True):
             assert torch.equal(p, q)
         for name in ("log.csv", "weights.safetensors"):
@@ -92,28 +105,37 @@ def test_a_stopped_run_ends_like_an_unbroken_one_bit_for_bit():
 
 def test_a_finished_run_is_read_and_can_be_made_longer():
     with tempfile.TemporaryDirectory() as folder:
-        first = fit(_tiny(), Numbers(), 10, folder, progress=False)
+        first = fit(_tiny(), Numbers(), steps=10, run_dir=folder, progress=False)
         stamp = (Path(folder) / "log.csv").stat().st_mtime_ns
-        again = fit(_tiny(), Numbers(), 10, folder, progress=False)
+        again = fit(_tiny(), Numbers(), steps=10, run_dir=folder, progress=False)
         assert (Path(folder) / "log.csv").stat().st_mtime_ns == stamp
         assert torch.equal(first.net[0].weight, again.net[0].weight)
-        longer = fit(_tiny(), Numbers(), 20, folder, progress=False)
-        straight = fit(_tiny(), Numbers(), 20, f"{folder}/straight", progress=False)
+        longer = fit(_tiny(), Numbers(), steps=20, run_dir=folder, progress=False)
+        straight = fit(_tiny(), Numbers(), steps=20, run_dir=f"{folder}/straight", progress=False)
         assert torch.equal(longer.net[0].weight, straight.net[0].weight)
 
 
 def test_training_leaves_the_callers_random_state_alone():
     with tempfile.TemporaryDirectory() as folder:
         method, before = _tiny(), torch.get_rng_state()
-        fit(method, Numbers(), 3, folder, progress=False)
+        fit(method, Numbers(), steps=3, run_dir=folder, progress=False)
         assert torch.equal(before, torch.get_rng_state())
 
 
 def test_another_run_is_refused_by_name():
     with tempfile.TemporaryDirectory() as folder:
-        fit(_tiny(), Numbers(), 2, folder, config={"profile": "smoke"}, progress=False)
+        fit(
+            _tiny(), Numbers(), steps=2, run_dir=folder, config={"profile": "smoke"}, progress=False
+        )
         with pytest.raises(BadInput, match="expected profile = 'laptop' to resume, got 'smoke'"):
-            fit(_tiny(), Numbers(), 2, folder, config={"profile": "laptop"}, progress=False)
+            fit(
+                _tiny(),
+                Numbers(),
+                steps=2,
+                run_dir=folder,
+                config={"profile": "laptop"},
+                progress=False,
+            )
         with pytest.raises(BadInput, match="expected the weights of Tiny .*net.0"):
             load_weights(_tiny(5), folder)
         (Path(folder) / "weights.safetensors").write_bytes(b"broken")
@@ -140,7 +162,7 @@ def test_a_loss_that_is_not_finite_stops_the_run():
         tempfile.TemporaryDirectory() as folder,
         pytest.raises(FloatingPointError, match="step 10: loss is nan"),
     ):
-        fit(Diverging(), Numbers(), 30, folder, progress=False)
+        fit(Diverging(), Numbers(), steps=30, run_dir=folder, progress=False)
 
 
 def _case(codes: str = "LPS") -> Case:
@@ -166,7 +188,7 @@ def test_synthesis_keeps_the_grid_and_speaks_hounsfield():
         assert np.array_equal(to_array(sct), reference) and np.abs(reference).max() <= 3000
     assert np.array_equal(to_array(synthesize(method, _case(), batch_size=5)), reference)
     with pytest.raises(BadInput, match="expected MR channels"):
-        synthesize(method, _case(), ["ip", "op"])
+        synthesize(method, _case(), channels=["ip", "op"])
 
 
 def test_a_method_of_wrong_shape_is_named():

@@ -26,7 +26,8 @@ from mr2ct.trust import (
     map_quality,
     read_probe,
 )
-from mr2ct.volumes import BadInput, write_case
+from mr2ct.errors import BadInput
+from mr2ct.volumes import write_case
 
 SMOKE = replace(PROFILES["smoke"], samples=48, crop=32)
 
@@ -87,7 +88,7 @@ def test_killed_and_resumed_ends_with_the_same_bits(name, tmp_path):
             torch.manual_seed(0)
             method = lever_for(1, SMOKE, steps=4, **LEVERS[name])
             source = method.batches(table, SMOKE, 0)
-            fit(method, source, stop, tmp_path / run, progress=False)
+            fit(method, source, steps=stop, run_dir=tmp_path / run, progress=False)
         ends.append(method.state_dict())
     assert all(torch.equal(value, ends[1][n]) for n, value in ends[0].items())
     fresh = lever_for(1, SMOKE, steps=4, **LEVERS[name])
@@ -139,20 +140,20 @@ def test_running_mean_of_the_trusted_gradient(tmp_path):
 def test_rivals_see_what_they_say_and_drop_what_they_must(tmp_path):
     table = _patients(tmp_path / "data")
     for pairs, count in (("train", 3), ("clean", 1), ("all", 4)):
-        source = Rival(1, 4, 4, pairs).batches(table, SMOKE, 0)
+        source = Rival(1, 4, width=4, pairs=pairs).batches(table, SMOKE, 0)
         assert source.store.cases.id.nunique() == count
     for rule in ("even", "residual", "truth"):
-        method, run = Rival(1, 4, 4, "all", rule), tmp_path / rule
-        fit(method, method.batches(table, SMOKE, 0), 4, run, progress=False)
+        method, run = Rival(1, 4, width=4, pairs="all", rule=rule), tmp_path / rule
+        fit(method, method.batches(table, SMOKE, 0), steps=4, run_dir=run, progress=False)
         kept = pd.read_csv(run / "log.csv").kept.iloc[-1]
         assert kept == 1 if rule == "even" else 0.5 < kept < 1
-    method = meta_for(1, SMOKE, ToldUNet, lead=0.5)
+    method = meta_for(1, SMOKE, kind=ToldUNet, lead=0.5)
     source = method.batches(table, SMOKE, 0)
-    fit(method, source, method.steps, tmp_path / "told", progress=False)
+    fit(method, source, steps=method.steps, run_dir=tmp_path / "told", progress=False)
     method.configure(start_fabric())
     batch = source.get(method.lead)
     right = (batch["ct"] - batch["ct_true"]).abs() <= 100 / UNIT_HU
     assert 0 < right.float().mean() < 1
     assert method.training_step(batch)["kept"].item() == pytest.approx(right.float().mean().item())
     with pytest.raises(BadInput, match="pairs, rule: expected .*, got 'some' and 'even'"):
-        Rival(1, 4, 4, "some")
+        Rival(1, 4, width=4, pairs="some")

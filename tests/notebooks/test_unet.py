@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from mr2ct.training import fit
 from mr2ct.unet import RegressionUNet, UNet, pad_to_multiple, warm_cosine
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 
 def test_any_size_comes_back():
@@ -49,7 +49,7 @@ def test_parameters_counted_by_hand():
 
     width = 4
     by_hand = stage(2, 4) + stage(4, 8) + (2 * 2 * 8 * 4 + 4) + stage(8, 4) + (4 + 1)
-    assert sum(p.numel() for p in UNet(2, 1, width, depth=1).parameters()) == by_hand
+    assert sum(p.numel() for p in UNet(2, 1, width=width, depth=1).parameters()) == by_hand
 
 
 def test_a_pixel_reaches_as_far_as_the_depth_says():
@@ -98,9 +98,9 @@ class _Line:
 
 def test_it_learns_a_known_map():
     torch.manual_seed(0)
-    method = RegressionUNet(1, 200, width=8, depth=1, rate=1e-2)
+    method = RegressionUNet(1, 200, width=8, depth=1, learning_rate=1e-2)
     with tempfile.TemporaryDirectory() as folder:
-        fit(method, _Line(), 200, folder, progress=False)
+        fit(method, _Line(), steps=200, run_dir=folder, progress=False)
     x = _Line().get(999)["mr"]
     assert (method.translate(x) + x).abs().mean() < 0.1 < x.abs().mean() / 2
 

@@ -26,7 +26,7 @@ from mr2ct.valid_unet import (
     weighted_log_likelihood,
     window,
 )
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 
 def test_sizes_as_published():
@@ -42,7 +42,7 @@ def test_legal_sizes_are_those_that_run():
     for depth in (1, 2, 3):
         legal = []
         with torch.device("meta"):
-            net = ValidUNet(1, 1, 1, depth)
+            net = ValidUNet(1, 1, width=1, depth=depth)
         for size in range(5, 130):
             left, even = size, True
             for _ in range(depth):
@@ -64,7 +64,7 @@ def test_illegal_sizes_name_the_nearest():
         92: "nearest: 188), got 92",
     }.items():
         with pytest.raises(BadInput, match="size: expected 16 k - 4") as error:
-            ValidUNet(1, 2, 1)(torch.zeros(1, 1, 188, size))
+            ValidUNet(1, 2, width=1)(torch.zeros(1, 1, 188, size))
         assert text in str(error.value) and "\n" not in str(error.value)
 
 
@@ -152,7 +152,8 @@ def test_mirror_reflects_again_and_again():
         1,
     ]  # not 0, 0, 0, 1
     assert torch.equal(
-        window(x.new_tensor([[1.0, 2, 3]]), 5, 1, 1, 4), torch.tensor([[2.0, 3, 2, 1]])
+        window(x.new_tensor([[1.0, 2, 3]]), 5, left=1, height=1, width=4),
+        torch.tensor([[2.0, 3, 2, 1]]),
     )
     with pytest.raises(BadInput, match="at least one pixel"):
         mirror(torch.zeros(1, 0, 4))
@@ -185,7 +186,9 @@ def test_tiles_at_published_depth():
         by_tiles(net, x, 188)
     with pytest.raises(BadInput, match="nearest: 188 or 204"):
         by_tiles(net, x, 200)
-    edge = net(window(x, -92, 20 - 92, 220, 188))[..., :30, :1]  # one output of 20 further on
+    edge = net(window(x, -92, left=20 - 92, height=220, width=188))[
+        ..., :30, :1
+    ]  # one output of 20 further on
     assert (edge[..., 0] - whole[..., 20]).abs().max() > 1e-4
 
 

@@ -30,7 +30,8 @@ from mr2ct.view import (
     static_slider,
     to_png,
 )
-from mr2ct.volumes import BadInput, make_image
+from mr2ct.errors import BadInput
+from mr2ct.volumes import make_image
 
 SPACING = (5.0, 2.0, 3.0)
 
@@ -53,7 +54,7 @@ def test_a_marker_appears_where_it_should_in_all_views():
         "sagittal": (29, "top", "left"),
     }
     for view, (index, _, side) in corners.items():
-        pixels = render_slice(volume, SPACING, view, index)[..., 0]
+        pixels = render_slice(volume, SPACING, view=view, index=index)[..., 0]
         column = -5 if side == "right" else 4
         assert pixels[4, column] == 255, view
         assert pixels[-5, column] == 0 and pixels[4, -column - 1] == 0, view
@@ -70,7 +71,9 @@ def test_pictures_have_true_proportions():
     volume = _ct()
     millimetres = {"axial": (40, 90), "coronal": (50, 90), "sagittal": (50, 40)}
     for view, (down, across) in millimetres.items():
-        height, width, channels = render_slice(volume, SPACING, view, 0, height_px=400).shape
+        height, width, channels = render_slice(
+            volume, SPACING, view=view, index=0, height_px=400
+        ).shape
         assert (height, channels) == (400, 3)
         assert abs(width / height - across / down) < 0.01
 
@@ -91,40 +94,51 @@ def test_default_windows_know_ct_from_mr():
 
 def test_error_map_is_neutral_at_zero_and_signed():
     ct = _ct()
-    none = render_error(ct, ct, SPACING, "axial", 3)
+    none = render_error(ct, ct, spacing_mm=SPACING, view="axial", index=3)
     assert len(np.unique(none.reshape(-1, 3), axis=0)) == 1 and np.ptp(none[0, 0].astype(int)) < 3
     dense, light = (
-        render_error(ct + e, ct, SPACING, "axial", 3, limit=100)[0, 0].astype(int)
+        render_error(ct + e, ct, spacing_mm=SPACING, view="axial", index=3, limit=100)[0, 0].astype(
+            int
+        )
         for e in (80, -80)
     )
     assert dense[0] > dense[2] + 50 and light[2] > light[0] + 50
     half = np.zeros(ct.shape)
     half[:, :, :15] = 1
-    masked = render_error(ct + 80, ct, SPACING, "axial", 3, limit=100, mask=half)
+    masked = render_error(
+        ct + 80, ct, spacing_mm=SPACING, view="axial", index=3, limit=100, mask=half
+    )
     assert (masked[5, -5] == none[0, 0]).all() and (masked[5, 5] != none[0, 0]).any()
 
 
 def test_checkerboard_alternates():
     black, white = np.full((10, 20, 30), -1000.0), np.full((10, 20, 30), 1000.0)
     white[0, 0, 0] = -1000  # so that it is known as HU
-    board = render_checkerboard(black, white, SPACING, "axial", 5, tile_px=16, height_px=96)[..., 0]
+    board = render_checkerboard(
+        black, white, spacing_mm=SPACING, view="axial", index=5, tile_px=16, height_px=96
+    )[..., 0]
     assert [int(v) for v in board[8, 8:80:16]] == [0, 255, 0, 255, 0]
     assert [int(v) for v in board[8:80:16, 8]] == [0, 255, 0, 255, 0]
 
 
 def test_overlay_ends_are_base_and_top():
     base, top = _ct(0), _ct(1)
-    alone = [render_slice(v, SPACING, "axial", 4) for v in (base, top)]
+    alone = [render_slice(v, SPACING, view="axial", index=4) for v in (base, top)]
     for opacity, expected in zip((0, 1), alone):
         assert np.array_equal(
-            render_overlay(base, top, SPACING, "axial", 4, opacity, cmap=None), expected
+            render_overlay(
+                base, top, spacing_mm=SPACING, view="axial", index=4, opacity=opacity, cmap=None
+            ),
+            expected,
         )
-    half = render_overlay(base, top, SPACING, "axial", 4, 0.5, cmap=None)
+    half = render_overlay(
+        base, top, spacing_mm=SPACING, view="axial", index=4, opacity=0.5, cmap=None
+    )
     assert np.abs(half - (alone[0] / 2 + alone[1] / 2)).max() <= 0.5
 
 
 def test_png_decodes_to_the_same_pixels():
-    pixels = render_slice(_ct(), SPACING, "coronal", 7)
+    pixels = render_slice(_ct(), SPACING, view="coronal", index=7)
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(to_png(pixels)))), pixels)
     with pytest.raises(BadInput, match="uint8"):
         to_png(pixels / 255)
@@ -163,7 +177,9 @@ def test_browser_redraws():
     assert "black is -50 HU, white is 850 HU" in caption.value
     controls["slice"].value = 10
     pixels = np.asarray(Image.open(io.BytesIO(picture.value)))
-    expected = render_slice(_ct(), SPACING, "sagittal", 10, 900, 400, pixels.shape[0])
+    expected = render_slice(
+        _ct(), SPACING, view="sagittal", index=10, window=900, level=400, height_px=pixels.shape[0]
+    )
     assert np.array_equal(pixels, label_sides(expected, "sagittal"))
     assert "30.0 mm from the patient's right" in caption.value
 
@@ -210,7 +226,7 @@ def test_an_error_is_shown_and_raised():
 
 
 def test_overlay_slider_redraws():
-    box = overlay_slider(make_image(_ct(0), SPACING), make_image(_ct(1), SPACING), "coronal")
+    box = overlay_slider(make_image(_ct(0), SPACING), make_image(_ct(1), SPACING), view="coronal")
     controls, picture = _controls(box), box.children[1].children[0]
     seen = {bytes(picture.value)}
     for name, value in (("slice", 3), ("opacity", 0.0), ("slice", 4), ("opacity", 1.0)):
@@ -220,7 +236,7 @@ def test_overlay_slider_redraws():
 
 
 def test_static_slider_holds_every_frame():
-    frames = [render_slice(_ct(), SPACING, "axial", i) for i in range(4)]
+    frames = [render_slice(_ct(), SPACING, view="axial", index=i) for i in range(4)]
     page = static_slider(frames, "slice").data
     assert 'max="3"' in page and page.count("hidden>") == 3 and "http" not in page
     for frame, code in zip(frames, re.findall(r"base64,([^\"]+)", page), strict=True):
@@ -262,13 +278,13 @@ def test_bone_surface_keeps_millimetres():
 def test_bad_input_is_named():
     ct = _ct()
     wrong = {
-        "view: expected": lambda: render_slice(ct, SPACING, "oblique", 0),
-        "index: expected 0 to 9": lambda: render_slice(ct, SPACING, "axial", 10),
-        "window: expected": lambda: render_slice(ct, SPACING, "axial", 1, window=0),
-        "top: expected shape": lambda: render_overlay(ct, ct[1:], SPACING),
-        "opacity: expected": lambda: render_overlay(ct, ct, SPACING, opacity=2),
-        "pred: expected shape": lambda: render_error(ct[1:], ct, SPACING),
-        "limit: expected": lambda: render_error(ct, ct, SPACING, limit=0),
+        "view: expected": lambda: render_slice(ct, SPACING, view="oblique", index=0),
+        "index: expected 0 to 9": lambda: render_slice(ct, SPACING, view="axial", index=10),
+        "window: expected": lambda: render_slice(ct, SPACING, view="axial", index=1, window=0),
+        "top: expected shape": lambda: render_overlay(ct, ct[1:], spacing_mm=SPACING),
+        "opacity: expected": lambda: render_overlay(ct, ct, spacing_mm=SPACING, opacity=2),
+        "pred: expected shape": lambda: render_error(ct[1:], ct, spacing_mm=SPACING),
+        "limit: expected": lambda: render_error(ct, ct, spacing_mm=SPACING, limit=0),
         "volume: expected shape": lambda: plane(ct[0], "axial", 0),
     }
     for words, action in wrong.items():

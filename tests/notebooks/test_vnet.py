@@ -28,7 +28,8 @@ from mr2ct.vnet import (
     vnet_for,
     window_starts,
 )
-from mr2ct.volumes import BadInput, Case, hu_to_unit, read_case, shape_of, to_array, write_case
+from mr2ct.errors import BadInput
+from mr2ct.volumes import Case, hu_to_unit, read_case, shape_of, to_array, write_case
 
 SMALL = {"width": 4, "levels": 3, "kernel": 3}
 
@@ -123,16 +124,16 @@ def test_windows_cover_and_blend():
     mr = torch.randn(2, 9, 21, 17, generator=torch.Generator().manual_seed(0))
     for overlap in (0.0, 0.3, 0.5, 0.75):
         constant = blend_windows(
-            lambda x: x.new_full((1, 1, *x.shape[2:]), 0.1), mr, (4, 8, 8), overlap
+            lambda x: x.new_full((1, 1, *x.shape[2:]), 0.1), mr, window=(4, 8, 8), overlap=overlap
         )
         assert torch.equal(constant, torch.full((9, 21, 17), 0.1))
         voxelwise = nn.Conv3d(2, 1, 1)
         with torch.no_grad():
-            joined = blend_windows(voxelwise, mr, (4, 8, 30), overlap)
+            joined = blend_windows(voxelwise, mr, window=(4, 8, 30), overlap=overlap)
             assert torch.allclose(joined, voxelwise(mr[None])[0, 0], atol=1e-6)
     for window, overlap in (((4, 8), 0.5), ((4, 8, 0), 0.5), ((4, 8, 8), 1.0)):
         with pytest.raises(BadInput, match="window, overlap: expected"):
-            blend_windows(nn.Identity(), mr, window, overlap)
+            blend_windows(nn.Identity(), mr, window=window, overlap=overlap)
 
 
 def test_bad_settings_name_themselves():
@@ -161,11 +162,11 @@ def _cases() -> tuple[Path, SliceStore]:
 
 def test_batch_k_is_a_pure_function_and_is_shared_out():
     _, store = _cases()
-    batches, again = (PatchBatches(store, 3, (4, 16, 20), seed=1) for _ in range(2))
+    batches, again = (PatchBatches(store, 3, patch=(4, 16, 20), seed=1) for _ in range(2))
     a, b = [batches.get(k) for k in range(9)][7], again.get(7)
     assert a["key"] == b["key"] and all(torch.equal(a[n], b[n]) for n in a if n != "key")
     assert not torch.equal(a["mr"], batches.get(8)["mr"])
-    assert not torch.equal(a["mr"], PatchBatches(store, 3, (4, 16, 20), seed=2).get(7)["mr"])
+    assert not torch.equal(a["mr"], PatchBatches(store, 3, patch=(4, 16, 20), seed=2).get(7)["mr"])
     shares = [batches.get(7, rank, 2) for rank in range(2)]
     assert torch.equal(shares[0]["mr"], a["mr"][::2]) and torch.equal(
         shares[1]["ct"], a["ct"][1::2]
@@ -176,7 +177,7 @@ def test_batch_k_is_a_pure_function_and_is_shared_out():
 
 def test_patches_are_cut_from_the_volumes_and_hold_body():
     folder, store = _cases()
-    batches = PatchBatches(store, 1, (4, 24, 32), seed=0)
+    batches = PatchBatches(store, 1, patch=(4, 24, 32), seed=0)
     for k in range(len(store)):
         batch = batches.get(k)
         (name, first), part = batch["key"][0], {n: x for n, x in batch.items() if n != "key"}
@@ -190,18 +191,18 @@ def test_patches_are_cut_from_the_volumes_and_hold_body():
         )
     anchors = [batches._anchor(k, 0) for k in range(len(store))]
     assert sorted(anchors) == list(range(len(store)))  # each slice once an epoch
-    deep = PatchBatches(store, 1, (16, 8, 8), seed=0).get(0)
+    deep = PatchBatches(store, 1, patch=(16, 8, 8), seed=0).get(0)
     assert deep["key"][0][1] < 0 and (deep["ct"][0, :, 0] == -1).all() and deep["mask"].any()
-    bent = PatchBatches(store, 2, (4, 16, 16), 0, Elastic(2.0)).get(0)
-    plain = PatchBatches(store, 2, (4, 16, 16), 0).get(0)
+    bent = PatchBatches(store, 2, patch=(4, 16, 16), seed=0, augment=Elastic(2.0)).get(0)
+    plain = PatchBatches(store, 2, patch=(4, 16, 16), seed=0).get(0)
     assert bent["mr"].shape == plain["mr"].shape and not torch.equal(bent["mr"], plain["mr"])
     with pytest.raises(BadInput, match="patch, batch_size, seed"):
-        PatchBatches(store, 1, (4, 16, 0), 0)
+        PatchBatches(store, 1, patch=(4, 16, 0), seed=0)
 
 
 def _method() -> VNetSynthesis:
     torch.manual_seed(0)
-    return VNetSynthesis(2, 6, (4, 16, 16), 2, **SMALL)
+    return VNetSynthesis(2, 6, patch=(4, 16, 16), batch_size=2, **SMALL)
 
 
 def test_a_resumed_run_ends_with_the_same_weights():
@@ -211,7 +212,11 @@ def test_a_resumed_run_ends_with_the_same_weights():
         where = Path(tempfile.mkdtemp())
         for steps in parts:
             method = fit(
-                _method(), PatchBatches(store, 2, (4, 16, 16), 0), steps, where, progress=False
+                _method(),
+                PatchBatches(store, 2, patch=(4, 16, 16), seed=0),
+                steps=steps,
+                run_dir=where,
+                progress=False,
             )
         runs.append(method.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(runs[0].values(), runs[1].values(), strict=True))
@@ -249,8 +254,8 @@ def test_it_learns_a_known_map():
             return {"mr": mr, "ct": -mr}
 
     torch.manual_seed(0)
-    method = VNetSynthesis(1, 100, rate=1e-2, width=8, levels=2, kernel=3, flat=0)
-    fit(method, Line(), 100, tempfile.mkdtemp(), progress=False)
+    method = VNetSynthesis(1, 100, learning_rate=1e-2, width=8, levels=2, kernel=3, flat=0)
+    fit(method, Line(), steps=100, run_dir=tempfile.mkdtemp(), progress=False)
     x = Line().get(999)["mr"]
     with torch.no_grad():
         assert (method.net(x) + x).abs().mean() < 0.1 < x.abs().mean() / 2

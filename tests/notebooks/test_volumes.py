@@ -16,8 +16,8 @@ import SimpleITK as sitk
 import torch
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from mr2ct.errors import BadInput
 from mr2ct.volumes import (
-    BadInput,
     Case,
     body_mask,
     check_same_grid,
@@ -287,7 +287,7 @@ def test_crop_or_pad_keeps_every_voxel_in_its_place():
     mask = np.zeros((5, 7, 9), bool)
     mask[1:4, 4:6, 6:9] = True
     for shape in ((3, 4, 5), (9, 9, 9), (None, 3, 20), (1, 1, 1)):
-        window = crop_or_pad(image, shape, mask)
+        window = crop_or_pad(image, shape, mask=mask)
         expected = tuple(n if s is None else s for n, s in zip((5, 7, 9), shape))
         assert shape_of(window) == expected and np.allclose(spacing_mm(window), spacing_mm(image))
         back = to_array(resample(window, like=image, interpolation="nearest", fill=-5000))

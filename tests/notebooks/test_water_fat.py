@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from mr2ct.phantom import ECHO_MS, LABELS, make_case
-from mr2ct.volumes import BadInput, body_mask, dixon, load, make_image, to_array
+from mr2ct.errors import BadInput
+from mr2ct.volumes import body_mask, dixon, load, make_image, to_array
 from mr2ct.water_fat import (
     called_fat,
     dixon_explorer,
@@ -133,7 +134,7 @@ def test_brightness_helps_and_phase_repairs():
         plain = _share(np.zeros(scan.mask.shape, bool), scan)
         assert _share(fat_by_brightness(scan.ip, scan.mask), scan) < 0.3 * plain
         assert _share(scan.op.real < 0, scan) > 0.3  # the phase error makes the real part a lottery
-        wins = fat_by_phase(scan.ip, scan.op, scan.mask, scan.spacing_mm)
+        wins = fat_by_phase(scan.ip, scan.op, mask=scan.mask, spacing_mm=scan.spacing_mm)
         assert _share(wins, scan) < 0.01
         found = fat_fraction(*separate(scan.ip, np.abs(scan.op), wins))
         assert np.nanmean(np.abs(found - scan.truth)) < 0.05
@@ -144,14 +145,14 @@ def test_phase_repair_is_exact_without_noise():
     for start in (0.0, 1.0, np.pi, 5.0):  # a constant, and a ramp along each axis
         z, y, x = np.indices(water.shape)
         op = (water - fat) * np.exp(1j * (start + 0.1 * x - 0.05 * y + 0.1 * z))
-        wins = fat_by_phase(water + fat, op, body, (1.0, 1.0, 1.0), smooth_mm=1.0)
+        wins = fat_by_phase(water + fat, op, mask=body, spacing_mm=(1.0, 1.0, 1.0), smooth_mm=1.0)
         assert np.array_equal(wins, fat > water), start
 
 
 def test_each_piece_of_the_body_gets_its_own_sign():
     water, fat, body = (np.concatenate([v, v], 2) for v in _ball())
     op = (water - fat) * np.where(np.arange(48) < 24, 1, -1)
-    wins = fat_by_phase(water + fat, op + 0j, body, (1.0, 1.0, 1.0), smooth_mm=0.5)
+    wins = fat_by_phase(water + fat, op + 0j, mask=body, spacing_mm=(1.0, 1.0, 1.0), smooth_mm=0.5)
     assert np.array_equal(wins, fat > water)
 
 
@@ -159,7 +160,13 @@ def test_one_slice_is_enough():
     water, fat, body = (v[:1] for v in _ball())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        wins = fat_by_phase(water + fat, (water - fat) * np.exp(2j), body, (1.0, 1.0, 1.0), 0.5)
+        wins = fat_by_phase(
+            water + fat,
+            (water - fat) * np.exp(2j),
+            mask=body,
+            spacing_mm=(1.0, 1.0, 1.0),
+            smooth_mm=0.5,
+        )
     assert np.array_equal(wins, fat > water)
 
 
@@ -191,7 +198,8 @@ def test_panels_show_what_they_say():
 def test_explorer_redraws_and_counts():
     scan = scan_dixon(4, SHAPE)
     arrays = scan.ip, np.abs(scan.op), np.angle(scan.op), scan.truth
-    box = dixon_explorer(*(make_image(a.astype(np.float32), scan.spacing_mm) for a in arrays))
+    volumes = [make_image(a.astype(np.float32), scan.spacing_mm) for a in arrays]
+    box = dixon_explorer(*volumes[:2], op_phase=volumes[2], truth=volumes[3])
     controls = {w.description: w for w in box.children[0].children}
     picture, caption = box.children[1].children
     seen, wrong = (
@@ -250,10 +258,12 @@ def test_bad_input_is_one_line_that_names_the_argument():
         "water, fat: expected real": lambda: fat_fraction(ip, ip + 1j),
         "mask: expected some body": lambda: fat_by_brightness(varied, ~body),
         "ip: expected a body that is not constant": lambda: fat_by_brightness(ip, body),
-        "op: expected complex": lambda: fat_by_phase(varied, ip, body, unit),
-        "smooth_mm: expected more than 0": lambda: fat_by_phase(varied, ip + 0j, body, unit, 0),
+        "op: expected complex": lambda: fat_by_phase(varied, ip, mask=body, spacing_mm=unit),
+        "smooth_mm: expected more than 0": lambda: fat_by_phase(
+            varied, ip + 0j, mask=body, spacing_mm=unit, smooth_mm=0
+        ),
         "threshold: expected 0 to 1": lambda: called_fat(ip, 1.5),
-        "index: expected 0 to 1": lambda: render_dixon(varied, ip, unit, 2),
+        "index: expected 0 to 1": lambda: render_dixon(varied, ip, spacing_mm=unit, index=2),
     }
     for words, action in cases.items():
         with pytest.raises(BadInput, match=words) as caught:
