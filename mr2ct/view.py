@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['VIEWS', 'SIDES', 'plane', 'is_hu', 'display_presets', 'grey', 'render_slice', 'to_png', 'label_sides',
            'render_overlay', 'render_checkerboard', 'render_error', 'connect', 'fitting_height', 'slice_browser',
-           'overlay_slider', 'static_slider', 'panel', 'bone_surface']
+           'overlay_slider', 'static_slider', 'panel', 'bone_surface', 'Node', 'draw_flow', 'draw_network']
 
 # %% ../nbs/05_view.ipynb #7448da7a
 import base64
@@ -28,8 +28,11 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import zoom
 from skimage.measure import marching_cubes
 
+from .drawings import Node, draw_flow, draw_network
 from .errors import BadInput
 from .volumes import HU_MAX, HU_MIN, check_same_grid, spacing_mm, to_array
+
+_all_ = ["Node", "draw_flow", "draw_network"]  # the drawings are offered here, too
 
 # %% ../nbs/05_view.ipynb #6035a4c8
 VIEWS: dict[str, int] = {"axial": 0, "coronal": 1, "sagittal": 2}  # the axis that the slider walks
