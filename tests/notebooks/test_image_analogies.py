@@ -185,7 +185,7 @@ def test_bad_input_is_named():
         ((good, good, good[0]), {}, "b: expected numbers with 2 or 3 axes"),
     ):
         with pytest.raises(BadInput, match=text) as caught:
-            image_analogy(*arguments, **settings)
+            image_analogy(*arguments[:2], b=arguments[2], **settings)
         assert "\n" not in str(caught.value)
     with pytest.raises(BadInput, match="channels"):
         Example(good, good).sources(np.stack([good, good]))
