@@ -65,7 +65,7 @@ def gaussian_pyramid(image: np.ndarray, levels: int) -> list[np.ndarray]:
         )
     return found
 
-# %% ../nbs/12_image_analogies.ipynb #d21020b1
+
 def luminance_remap(
     a: np.ndarray, a_prime: np.ndarray, b: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -162,7 +162,7 @@ def framed(prime: np.ndarray, coarse: np.ndarray | None, outside: np.ndarray | f
     frame[:, _REACH:-_REACH, _REACH:-_REACH] = prime
     return frame
 
-# %% ../nbs/12_image_analogies.ipynb #326c3de9
+# %% ../nbs/12_image_analogies.ipynb #62349a80
 def oriented_responses(image: np.ndarray, sigma: float = 2.0) -> np.ndarray:
     """The fourth derivative of a Gaussian along 0, 45, 90 and 135 degrees, steered from the five of the axes.
 
@@ -310,7 +310,7 @@ def _scan(
             source[y, x] = coherence if found < 0 else found
             frame[y + _REACH, x + _REACH] = level.prime[source[y, x]]
 
-# %% ../nbs/12_image_analogies.ipynb #563f204a
+# %% ../nbs/12_image_analogies.ipynb #52f25a01
 @dataclass(frozen=True)
 class Sources:
     """Where each pixel of B' comes from.
