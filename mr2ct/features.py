@@ -49,18 +49,19 @@ class Fire(nn.Module):
         wide: channels of either half of what goes out.
 
     Source:
-        Iandola et al. 2016, section 3.2; keys as in torchvision.
+        Iandola et al. 2016, section 3.2; names as in torchvision's file, which says `squeeze` where the authors' Caffe
+        file says `squeeze1x1` (`Features` reads both).
     """
 
     def __init__(self, before: int, narrow: int, wide: int) -> None:
         super().__init__()
-        self.squeeze1x1 = nn.Conv2d(before, narrow, 1)
+        self.squeeze = nn.Conv2d(before, narrow, 1)
         self.expand1x1 = nn.Conv2d(narrow, wide, 1)
         self.expand3x3 = nn.Conv2d(narrow, wide, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, before, H, W) to (N, 2 wide, H, W), after ReLU."""
-        x = F.relu(self.squeeze1x1(x))
+        x = F.relu(self.squeeze(x))
         return F.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], 1))
 
 
@@ -222,7 +223,8 @@ class Features(nn.Module):
 
     Args:
         name: one of `NETS`.
-        state: parameters by torchvision's names; ends the net where they end. Others than the net's are ignored.
+        state: parameters by torchvision's names (or, for SqueezeNet, Caffe's); ends the net where they end. Others than
+            the net's are ignored.
         trained: whether somebody trained these parameters.
         source: a sentence that says where they came from.
         pooling: "max" as trained, or "avg".
@@ -253,6 +255,7 @@ class Features(nn.Module):
     ) -> None:
         super().__init__()
         self.name, self.trained, self.source, self.pooling = name, trained, source, pooling
+        state = {key.replace(".squeeze1x1.", ".squeeze."): value for key, value in state.items()}
         steps = _steps(name, pooling)
         self.layers = _reach(name, steps, state, file)
         kept = [steps[layer] for layer in self.layers]

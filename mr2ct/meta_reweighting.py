@@ -9,6 +9,7 @@ __all__ = ['Pointwise', 'USEFUL', 'clean_gradient', 'agreement', 'normalise', 's
 # %% ../nbs/35_meta_reweighting.ipynb #ea09c5e9
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from .contextual import ContextualPGAN, contextual_pgan_for
-from .datasets import GAP, Batches, SliceStore
+from .datasets import GAP, Batches
 from .losses import L1
 from .metrics import dice
 from .prepare import mutual_information, rank_cases
@@ -158,7 +159,9 @@ def spatial_weights(
     loss: Pointwise = L1().pointwise,
     floor: float = 0.0,
 ) -> Tensor:
-    """How much each pixel of a target deserves to be learned, judged by a few trusted pairs.
+    """How much each pixel of a target deserves to be learned, told by a few trusted pairs.
+
+    In a training step of one's own::
 
         weight = spatial_weights(net, mr, ct, mr_clean, ct_clean)
         loss = (weight * (net(mr) - ct).abs()).sum()
@@ -318,7 +321,7 @@ class Reweighted(Method):
         self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
 
     def batches(
-        self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
+        self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> BatchSource:
         """Crops of axial slices, with trusted ones of other cases; see `split_clean`."""
         table, clean = split_clean(table)
@@ -327,7 +330,7 @@ class Reweighted(Method):
         )
         return CleanBatches(super().batches(table, profile, seed, cache), beside)
 
-    def shape(self, u: Tensor) -> Tensor:
+    def smoothed(self, u: Tensor) -> Tensor:
         """What is done to a map (N, 1, H, W) before its negative part is cut off."""
         return F.avg_pool2d(u, self.smooth, 1, self.smooth // 2, count_include_pad=False)
 
@@ -357,7 +360,7 @@ class Reweighted(Method):
             net.train(training)
             known = net.named_parameters() if self.clean else ()
             own = sum(((p * gradient[n]).sum() for n, p in known if n in gradient), u.new_zeros(()))
-        weight = normalise(self.shape(u), self.floor, add) * processes
+        weight = normalise(self.smoothed(u), self.floor, add) * processes
         return weight, self.clean * (own - own.detach())
 
 # %% ../nbs/35_meta_reweighting.ipynb #9a5a5927
@@ -384,7 +387,7 @@ class MetaUNet(Reweighted, RegressionUNet):
         self.lead = lead
 
     def batches(
-        self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
+        self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> BatchSource:
         source = super().batches(table, profile, seed, cache)
         source.lead = self.lead
@@ -398,10 +401,9 @@ class MetaUNet(Reweighted, RegressionUNet):
         pixels = (self.net(batch["mr"]) - batch["ct"]).abs()
         loss = (weight * pixels).sum()
         if self.clean or self.fabric.all_reduce(weight.sum(), reduce_op="sum") > 0:
-            self.optimiser.zero_grad()  # with no weight at all Adam would still move on its momentum
-            self.fabric.backward(loss + own)
-            self.optimiser.step()
-        self.schedule.step()
+            self.update(loss + own, self.optimiser, self.schedule)
+        else:  # with no weight at all Adam would still move on its momentum
+            self.schedule.step()
         kept = (weight > 0).float().mean()
         return {"loss": loss.detach(), "plain": pixels.detach().mean(), "kept": kept}
 

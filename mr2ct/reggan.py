@@ -200,7 +200,7 @@ REGGAN_WEIGHTS = {"adversarial": 1.0, "pixel": 20.0, "smooth": 10.0}
 
 
 class RegGAN(RegPGAN):
-    """A generator, a registration network that moves its output onto the CT, and a judge of whole images.
+    """A generator, a registration network that moves its output onto the CT, and a discriminator of whole images.
 
     Args:
         channels: MR channels of a slice.

@@ -21,8 +21,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
 from .datasets import Batches, SliceStore
-from .training import Method, Profile
-from .unet import RegressionUNet, UNet
+from .training import Profile
+from .unet import Regression, UNet
 from .view import connect, render_error, render_slice, to_png
 from .errors import BadInput
 from .volumes import VIEWS, Case, hu_to_unit, spacing_mm, to_array, unit_to_hu
@@ -268,15 +268,22 @@ def _samples(
     return near[:, z, y, x].swapaxes(0, 1), hu_to_unit(to_array(case.ct)[z, y, x])
 
 # %% ../nbs/23_three_views.ipynb #1e662ef8
-class FusedViews(Method):
+class FusedViews(Regression):
     """Three networks that synthesise, and the fusion of what they say; `ThreeViews` trains them."""
 
     def __init__(
-        self, channels: int, width: int, *, depth: int, fusion: str, pixel_mm: float | None
+        self,
+        channels: int,
+        steps: int,
+        *,
+        width: int,
+        depth: int,
+        fusion: str,
+        pixel_mm: float | None,
+        **training: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(ViewNets(channels, width, depth), steps, **training)
         self.channels, self.fusion = channels, fusion
-        self.net = ViewNets(channels, width, depth)
         self.learned = nn.ModuleDict({f"learned_{size}": ViewFusion(size) for size in (1, 3)})
         self.register_buffer("pixel_mm", torch.tensor(float(pixel_mm or 0)))  # 0: not known yet
 
@@ -355,9 +362,9 @@ class ThreeViews(FusedViews):
         pixel_mm: float | None = None,
         share: bool = True,
     ) -> None:
-        super().__init__(channels, width, depth=depth, fusion=fusion, pixel_mm=pixel_mm)
-        self.learning_rate, self.loss = learning_rate, loss or F.l1_loss
-        self.steps = max(1, steps // len(VIEWS)) if share else steps
+        own = max(1, steps // len(VIEWS)) if share else steps
+        look = dict(width=width, depth=depth, fusion=fusion, pixel_mm=pixel_mm)
+        super().__init__(channels, own, learning_rate=learning_rate, loss=loss, **look)
 
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
@@ -369,15 +376,10 @@ class ThreeViews(FusedViews):
         self.pixel_mm.fill_(source.pixel_mm)
         return source
 
-    configure = RegressionUNet.configure  # one optimiser over the three networks, and its schedule
-
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         sct = self.net({view: batch[f"mr_{view}"] for view in VIEWS})
         losses = {view: self.loss(sct[view], batch[f"ct_{view}"]) for view in VIEWS}
-        self.optimiser.zero_grad()
-        self.fabric.backward(sum(losses.values()))
-        self.optimiser.step()
-        self.schedule.step()
+        self.update(sum(losses.values()), self.optimiser, self.schedule)
         losses = {view: loss.detach() for view, loss in losses.items()}
         return {"loss": sum(losses.values()) / len(losses)} | losses
 

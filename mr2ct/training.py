@@ -93,6 +93,30 @@ class Method(nn.Module):
         """Update itself on one batch; returns scalars to log, "loss" first."""
         raise NotImplementedError(f"{type(self).__name__} does not train")
 
+    def update(
+        self,
+        loss: Tensor,
+        optimiser: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler | None = None,
+    ) -> None:
+        """One step down the gradient of a loss; old gradients of the optimiser's parameters are dropped first.
+
+        Args:
+            loss: a scalar with a graph.
+            optimiser: as `fabric.setup` returned it in `configure`.
+            schedule: moved on by one step after the update; None: the learning rate stays.
+        """
+        optimiser.zero_grad()
+        self.fabric.backward(loss)
+        optimiser.step()
+        if schedule is not None:
+            schedule.step()
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are; the CPU for a method that has none."""
+        return next((p.device for p in self.parameters()), torch.device("cpu"))
+
     def calibrate(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
         """Set, after training, what the training cases cannot tell; `cases` are the validation cases, lazy."""
 
@@ -528,11 +552,10 @@ def synthesize(
     hu = method.volume(seen)
     if hu is None:
         mr = torch.from_numpy(seen.unit_mr())  # (C, D, H, W)
-        device = next((p.device for p in method.parameters()), torch.device("cpu"))
         method.eval()
         out = torch.empty(mr.shape[1:], dtype=torch.float32)  # (D, H, W)
         for d in tqdm(range(0, len(out), batch_size), disable=not progress, desc=case.id):
-            part = mr[:, d : d + batch_size].transpose(0, 1).to(device)  # (N, C, H, W)
+            part = mr[:, d : d + batch_size].transpose(0, 1).to(method.device)  # (N, C, H, W)
             sct = method.translate(part)
             if sct.shape != (len(part), 1, *part.shape[2:]):
                 raise BadInput(

@@ -8,6 +8,7 @@ __all__ = ['UNIT_HU', 'LEVERS', 'read_probe', 'map_quality', 'PlacedStore', 'Rem
 
 # %% ../nbs/36_trust.ipynb #d30fcc35
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,11 +140,11 @@ class Remembering(MetaUNet):
         self.memory, self.freeze = memory, freeze
         self.register_buffer("remembered", torch.zeros(0))
 
-    def store(self, table: pd.DataFrame, cache: Any = None) -> SliceStore:
+    def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
         return PlacedStore(table, "train", cache=cache)
 
     def batches(
-        self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
+        self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> BatchSource:
         source = super().batches(table, profile, seed, cache)
         if self.memory:
@@ -152,7 +153,10 @@ class Remembering(MetaUNet):
         return source
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        self._where, self._mask = batch.get("where"), batch.get("mask")  # none in a lead
+        self._where, self._mask = (
+            batch.get("where"),
+            batch.get("mask"),
+        )  # absent while trusted pairs lead
         return super().training_step(batch)
 
     def recall(self, u: Tensor, learn: bool) -> Tensor:
@@ -208,12 +212,12 @@ class Levered(Remembering):
                 gradient[name] = mean.lerp_(g.to(mean), 1 - self.momentum).clone()
         return gradient
 
-    def shape(self, u: Tensor) -> Tensor:
+    def smoothed(self, u: Tensor) -> Tensor:
         done = self.schedule.last_epoch / self.steps
         u = u.sign() if self.sign else u
         u = self.recall(u, done < self.freeze) if self.memory else u
         u = u * self._mask if self.body else u
-        return torch.ones_like(u) if done < self.warmup else super().shape(u)
+        return torch.ones_like(u) if done < self.warmup else super().smoothed(u)
 
 # %% ../nbs/36_trust.ipynb #ee0e95c1
 LEVERS: dict[str, dict[str, Any]] = {
@@ -248,14 +252,14 @@ class ToldUNet(MetaUNet):
     Only a phantom can tell. Arguments as in `MetaUNet`; u is not used.
     """
 
-    def store(self, table: pd.DataFrame, cache: Any = None) -> SliceStore:
+    def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
         return SliceStore(table, "train", cache=cache, extras=("ct_true",))
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        self._right = _is_right(batch) if "mr" in batch else None  # none in a lead
+        self._right = _is_right(batch) if "mr" in batch else None  # None while trusted pairs lead
         return super().training_step(batch)
 
-    def shape(self, u: Tensor) -> Tensor:
+    def smoothed(self, u: Tensor) -> Tensor:
         return self._right
 
 # %% ../nbs/36_trust.ipynb #07f5f6dc
@@ -295,13 +299,13 @@ class Rival(RegressionUNet):
         self.pairs, self.rule, self.share = pairs, rule, share
 
     def batches(
-        self, table: pd.DataFrame, profile: Profile, seed: int, cache: Any = None
+        self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> BatchSource:
         train, clean = split_clean(table)
         chosen = {"train": train, "clean": clean}.get(self.pairs, table)
         return super().batches(chosen, profile, seed, cache)
 
-    def store(self, table: pd.DataFrame, cache: Any = None) -> SliceStore:
+    def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
         extras = ("ct_true",) if self.rule == "truth" else ()
         return SliceStore(table, "train", cache=cache, extras=extras)
 
@@ -309,10 +313,7 @@ class Rival(RegressionUNet):
         pixels = (self.net(batch["mr"]) - batch["ct"]).abs()
         weight = self._weight(pixels.detach(), batch)
         loss = (weight * pixels).sum() / weight.sum().clamp(min=1)
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.optimiser.step()
-        self.schedule.step()
+        self.update(loss, self.optimiser, self.schedule)
         return {"loss": loss.detach(), "kept": weight.mean()}
 
     def _weight(self, residual: Tensor, batch: Mapping[str, Tensor]) -> Tensor:

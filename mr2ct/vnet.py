@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .datasets import Augment, SliceStore, cut, place_crop
-from .training import Method, Profile
-from .unet import PixelNorm, RegressionUNet
+from .training import Profile
+from .unet import PixelNorm, Regression
 from .errors import BadInput
 from .volumes import Case, unit_to_hu
 
@@ -365,7 +365,7 @@ def blend_windows(
     return (total / weights).float()
 
 # %% ../nbs/22_vnet.ipynb #f85bbb00
-class VNetSynthesis(Method):
+class VNetSynthesis(Regression):
     """A V-Net trained on pairs of 3-D patches.
 
     Args:
@@ -399,11 +399,10 @@ class VNetSynthesis(Method):
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         **net: Any,
     ) -> None:
-        super().__init__()
-        self.net = VNet(channels, 1, **{"flat": 2, "norm": "voxel"} | net)
-        self.channels, self.steps, self.patch, self.batch_size = channels, steps, patch, batch_size
+        vnet = VNet(channels, 1, **{"flat": 2, "norm": "voxel"} | net)
+        super().__init__(vnet, steps, learning_rate=learning_rate, loss=loss)
+        self.channels, self.patch, self.batch_size = channels, patch, batch_size
         self.window, self.overlap = window, overlap
-        self.learning_rate, self.loss = learning_rate, loss or F.l1_loss
 
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
@@ -411,8 +410,6 @@ class VNetSynthesis(Method):
         """Patches of the training cases of a table."""
         store = SliceStore(table, "train", cache=cache)
         return PatchBatches(store, self.batch_size, patch=self.patch, seed=seed)
-
-    configure, training_step = RegressionUNet.configure, RegressionUNet.training_step
 
     def volume(self, case: Case) -> np.ndarray:
         """A case to (D, H, W) HU, whole or in windows.
@@ -422,12 +419,12 @@ class VNetSynthesis(Method):
         """
         if len(case.mr) != self.channels:
             raise BadInput(f"{case.id}: expected {self.channels} MR channels, got {list(case.mr)}")
-        mr, device = torch.from_numpy(case.unit_mr()), next(self.parameters()).device
+        mr = torch.from_numpy(case.unit_mr())
         window = self.window or mr.shape[1:]
         self.eval()
         with torch.no_grad():
             unit = blend_windows(
-                lambda x: self.net(x.to(device)), mr, window=window, overlap=self.overlap
+                lambda x: self.net(x.to(self.device)), mr, window=window, overlap=self.overlap
             )
         return unit_to_hu(unit).numpy()
 

@@ -5,14 +5,13 @@
 # %% auto #0
 __all__ = ['HU_MIN', 'HU_MAX', 'VIEWS', 'to_array', 'shape_of', 'spacing_mm', 'to_image', 'make_image', 'same_grid',
            'check_same_grid', 'reorient', 'crop_slices', 'crop_or_pad', 'to_itk', 'from_itk', 'resample', 'load',
-           'check_target', 'save', 'unpack_zip', 'load_dicom', 'hu_to_unit', 'unit_to_hu', 'dixon', 'body_mask',
-           'scale_mr', 'Case', 'write_case', 'read_case']
+           'check_target', 'save', 'load_dicom', 'hu_to_unit', 'unit_to_hu', 'dixon', 'body_mask', 'scale_mr', 'Case',
+           'write_case', 'read_case']
 
 # %% ../nbs/01_volumes.ipynb #b4af5d0b
-import os
+import errno
 import shutil
 import tempfile
-import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,20 +20,19 @@ from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
-import pydicom
-import SimpleITK as sitk
 from nibabel.orientations import (
     apply_orientation,
     axcodes2ornt,
     io_orientation,
     ornt_transform,
 )
-from scipy import ndimage
-from skimage.filters import threshold_li
 
+from .dicom import read_series, unpack_zip
 from .errors import BadInput
+from .files import check_folder, check_writable, whole_file
 
-if TYPE_CHECKING:  # torch takes a second to start, and only the hints need it
+if TYPE_CHECKING:  # they take a second to start, and only the hints need them
+    import SimpleITK as sitk
     import torch
 
 # %% ../nbs/01_volumes.ipynb #352ce8ee
@@ -189,6 +187,8 @@ def crop_or_pad(
     Raises:
         BadInput: a size below 1, or a mask that is empty or of another shape.
     """
+    from scipy import ndimage
+
     array = to_array(image, image.get_data_dtype())
     size = [n if s is None else s for n, s in zip(array.shape, shape, strict=True)]
     box = [(0, n) for n in array.shape]
@@ -213,8 +213,10 @@ def crop_or_pad(
 _RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
 
 
-def to_itk(image: nib.Nifti1Image) -> sitk.Image:
+def to_itk(image: nib.Nifti1Image) -> "sitk.Image":
     """The same volume as SimpleITK sees it: millimetres in LPS; a last axis of components becomes vectors."""
+    import SimpleITK as sitk
+
     data = np.asanyarray(image.dataobj)
     plain = {"?": np.uint8, "e": np.float32}.get(data.dtype.char)  # which ITK does not have
     data = data if plain is None else data.astype(plain)
@@ -227,8 +229,10 @@ def to_itk(image: nib.Nifti1Image) -> sitk.Image:
     return itk
 
 
-def from_itk(itk: sitk.Image) -> nib.Nifti1Image:
+def from_itk(itk: "sitk.Image") -> nib.Nifti1Image:
     """A SimpleITK volume as a nibabel image: millimetres in RAS, the affine as exact as NIfTI stores it."""
+    import SimpleITK as sitk
+
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(itk.GetDirection(), (3, 3)) * itk.GetSpacing()
     affine[:3, 3] = itk.GetOrigin()
@@ -244,7 +248,7 @@ def resample(
     like: nib.Nifti1Image | None = None,
     *,
     spacing_mm: Sequence[float] | None = None,
-    transform: sitk.Transform | None = None,
+    transform: "sitk.Transform | None" = None,
     interpolation: str = "linear",
     fill: float | None = None,
 ) -> nib.Nifti1Image:
@@ -261,6 +265,8 @@ def resample(
     Raises:
         BadInput: both or an impossible grid, or an unknown interpolation.
     """
+    import SimpleITK as sitk
+
     kinds = {
         "linear": sitk.sitkLinear,
         "nearest": sitk.sitkNearestNeighbor,
@@ -340,6 +346,8 @@ def _read_nifti(path: Path) -> nib.Nifti1Image:
 
 
 def _read_itk(path: Path) -> nib.Nifti1Image:
+    import SimpleITK as sitk
+
     try:
         itk = sitk.ReadImage(str(path))
     except RuntimeError as error:
@@ -376,7 +384,8 @@ def check_target(path: str | Path) -> Path:
     """A path that `save` can write to; worth asking before hours of work.
 
     Raises:
-        BadInput: an ending that `save` does not write, or a folder that does not exist.
+        BadInput: an ending that `save` does not write, a folder in its place, or a folder above that does not exist
+            or takes no files.
     """
     path = Path(path)
     if not path.name.lower().endswith((*_NIFTI, *_ITK)):
@@ -385,6 +394,9 @@ def check_target(path: str | Path) -> Path:
         )
     if not path.parent.is_dir():
         raise BadInput(f"{path}: expected an existing folder {path.parent}, found none")
+    if path.is_dir():
+        raise BadInput(f"{path}: expected the name of a file, got a folder")
+    check_writable(path.parent, path)
     return path
 
 
@@ -393,133 +405,25 @@ def save(image: nib.Nifti1Image, path: str | Path) -> Path:
 
     Raises:
         BadInput: see `check_target`.
+        OSError: it cannot be written, for example because the disk is full; `filename` is `path`.
     """
     path = check_target(path)
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+    with whole_file(path) as temporary:
         if path.name.lower().endswith(_NIFTI):
-            nib.save(image, Path(folder) / path.name)
+            nib.save(image, temporary)
         else:
-            sitk.WriteImage(to_itk(image), str(Path(folder) / path.name), useCompression=True)
-        parts = sorted(Path(folder).iterdir(), key=lambda p: p.name == path.name)
-        for part in parts:  # the header last: it names the data of an .mhd
-            os.replace(part, path.parent / part.name)
+            _write_itk(image, temporary)
     return path
 
-# %% ../nbs/01_volumes.ipynb #22760221
-def unpack_zip(path: str | Path, folder: str | Path) -> Path:
-    """Unpack an archive into a folder; nothing is written where a member would land outside of it.
 
-    Raises:
-        BadInput: no whole zip file, or a member with an absolute path, with `..`, or that is a link.
-    """
-    folder = Path(folder)
+def _write_itk(image: nib.Nifti1Image, path: Path) -> None:
+    """ITK tells of a full disk by a RuntimeError of many lines."""
+    import SimpleITK as sitk
+
     try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                target = (folder / member.filename).resolve()
-                is_link = (member.external_attr >> 16) & 0o170000 == 0o120000
-                if is_link or not target.is_relative_to(folder.resolve()):
-                    name = member.filename
-                    raise BadInput(
-                        f"{path}: expected members that stay inside their folder, got {name!r}"
-                    )
-            archive.extractall(folder)
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError) as why:
-        raise BadInput(f"{path}: expected a whole zip file, got: {why}") from None
-    return folder
-
-
-def _dicom_tags(folder: Path, series: str | None) -> list[pydicom.Dataset]:
-    """The tags of the slices of one series below a folder, pixels unread; what is not DICOM is passed over."""
-    groups: dict[str, list[pydicom.Dataset]] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        try:
-            tags = pydicom.dcmread(path, stop_before_pixels=True)
-        except pydicom.errors.InvalidDicomError:
-            continue
-        except Exception as error:  # a broken file can raise almost anything in there
-            raise BadInput(f"{path}: expected a whole DICOM file, got {error}") from None
-        if "Rows" in tags:
-            groups.setdefault(str(tags.get("SeriesInstanceUID")), []).append(tags)
-    name = {uid: str(group[0].get("SeriesDescription", "")) for uid, group in groups.items()}
-    chosen = [uid for uid in groups if series is None or series in (uid, name[uid])]
-    if len(chosen) == 1:
-        return groups[chosen[0]]
-    wanted = "one series" if series is None else f"one series {series!r}"
-    told = ", ".join(f"{name[u]!r} ({len(g)} slices, {u})" for u, g in groups.items())
-    raise BadInput(
-        f"{folder}: expected {wanted}, got {told or 'no DICOM images'}; `series` chooses"
-    )
-
-# %% ../nbs/01_volumes.ipynb #891fbda1
-def _check_tags(tags: pydicom.Dataset, first: pydicom.Dataset) -> None:
-    """Raise BadInput, naming the file, unless it is a grey slice with a place, like the first in size and direction."""
-
-    def expect(right: bool, expected: str, got: object) -> None:
-        if not right:
-            raise BadInput(f"{tags.filename}: expected {expected}, got {got}")
-
-    frames, colours = int(tags.get("NumberOfFrames") or 1), tags.get("SamplesPerPixel", 1)
-    expect(frames == 1, "one slice a file", f"{frames} frames")
-    expect(colours == 1, "grey values", tags.get("PhotometricInterpretation"))
-    needed = ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"]
-    if tags.get("Modality") == "CT":  # without them the numbers would not be HU
-        needed += ["RescaleSlope", "RescaleIntercept"]
-    missing = [n for n in needed if tags.get(n) is None]
-    expect(not missing, f"the tags {', '.join(needed)}", f"none for {', '.join(missing)}")
-    expect(min(tags.PixelSpacing) > 0, "pixels wider than 0 mm", f"{tags.PixelSpacing} mm")
-    grid, like = ((t.Rows, t.Columns, *map(float, t.PixelSpacing)) for t in (tags, first))
-    expect(
-        np.allclose(grid, like), f"rows, columns and spacing {like} as the first slice has", grid
-    )
-    turned = np.subtract(tags.ImageOrientationPatient, first.ImageOrientationPatient)
-    expect(np.abs(turned).max() < 1e-3, "the direction of the first slice", "another")
-
-
-def _pixels(tags: pydicom.Dataset) -> np.ndarray:
-    """(H, W) values of one slice, rescaled."""
-    try:
-        itk = sitk.ReadImage(str(tags.filename), imageIO="GDCMImageIO")
-        return sitk.GetArrayFromImage(itk).reshape(tags.Rows, tags.Columns)
-    except (RuntimeError, ValueError):
-        syntax = tags.file_meta.get("TransferSyntaxUID", "none")
-        raise BadInput(
-            f"{tags.filename}: expected whole pixel data, got some that cannot be read "
-            f"(transfer syntax {getattr(syntax, 'name', syntax)})"
-        ) from None
-
-# %% ../nbs/01_volumes.ipynb #e4f7acbf
-def _in_order(
-    slices: list[pydicom.Dataset], folder: Path
-) -> tuple[list[pydicom.Dataset], np.ndarray]:
-    """The slices sorted by place, and the (3, 4) LPS matrix from voxel (column, row, slice) to mm."""
-    along_row, along_column = np.reshape(slices[0].ImageOrientationPatient, (2, 3)).astype(float)
-    normal = np.cross(along_row, along_column)
-    slices = sorted(slices, key=lambda t: normal @ np.array(t.ImagePositionPatient, float))
-    place = np.array([t.ImagePositionPatient for t in slices], float)
-    names = [Path(t.filename).name for t in slices]
-    if len(slices) == 1:
-        step = normal * float(
-            slices[0].get("SpacingBetweenSlices") or slices[0].get("SliceThickness") or 0
-        )
-    else:
-        step = (place[-1] - place[0]) / (len(slices) - 1)
-        gaps = np.diff(place @ normal)
-        usual, narrow, wide = float(np.median(gaps)), int(gaps.argmin()), int(gaps.argmax())
-        if gaps[narrow] < 1e-3:
-            times = ", ".join(sorted({str(t.get("EchoTime")) for t in slices[narrow : narrow + 2]}))
-            raise BadInput(
-                f"{folder}: expected one slice at each place, got {names[narrow]} and {names[narrow + 1]} at one "
-                f"(echo times {times})"
-            )
-        off = np.abs(place - place[0] - step * np.arange(len(slices))[:, None]) @ np.abs(normal)
-        if off.max() > 0.02 * usual:
-            raise BadInput(
-                f"{folder}: expected slices {usual:g} mm apart, got {gaps[wide]:g} mm between {names[wide]} and "
-                f"{names[wide + 1]} (missing slices?)"
-            )
-    down, across = (float(v) for v in slices[0].PixelSpacing)
-    return slices, np.stack([along_row * across, along_column * down, step, place[0]], axis=1)
+        sitk.WriteImage(to_itk(image), str(path), useCompression=True)
+    except RuntimeError as error:
+        raise OSError(errno.EIO, str(error).strip().splitlines()[-1], str(path)) from None
 
 # %% ../nbs/01_volumes.ipynb #0ad9451a
 def load_dicom(
@@ -541,18 +445,12 @@ def load_dicom(
         BadInput: no or several series, slices missing, doubled, unlike or in colour, a CT without rescale, a tilted
             gantry, or pixels in a compression that cannot be read.
     """
-    slices = _dicom_tags(Path(folder), series)
-    for tags in slices:
-        _check_tags(tags, slices[0])
-    slices, matrix = _in_order(slices, Path(folder))
-    data = np.stack([_pixels(tags) for tags in slices])  # (D, H, W)
-    whole = np.int16 if np.abs(data).max() < 2**15 else np.int32
-    data = data.astype(whole if data.dtype.kind in "iu" else np.float32)
+    data, matrix = read_series(folder, series)  # (D, H, W) and (3, 4)
     affine = np.vstack([matrix * _RAS_TO_LPS[:, None], [0, 0, 0, 1]])
     image = nib.Nifti1Image(data.transpose(2, 1, 0), affine.astype(np.float32).astype(np.float64))
     normal, step = np.cross(matrix[:, 0], matrix[:, 1]), matrix[:, 2]
     sideways = np.linalg.norm(np.cross(normal, step)) / np.linalg.norm(normal)
-    if sideways * len(slices) < 0.1:  # mm over the whole stack
+    if sideways * len(data) < 0.1:  # mm over the whole stack
         return image
     if not straighten:
         tilt = np.degrees(np.arcsin(sideways / np.linalg.norm(step)))
@@ -627,6 +525,9 @@ def body_mask(mr: np.ndarray) -> np.ndarray:
     Raises:
         BadInput: a constant volume, in which no body can be found.
     """
+    from scipy import ndimage
+    from skimage.filters import threshold_li
+
     if not mr.max() > mr.min():
         raise BadInput(
             f"mr: expected a body that differs from its background, got a constant {mr.max():g}"
@@ -724,38 +625,70 @@ _VECTORS = {"displacement_mm"}
 
 
 def write_case(case: Case, folder: str | Path) -> Path:
-    """Write a case as `folder/<id>/mr.nii.gz, ct.nii.gz, …`; the case appears whole or not at all."""
-    folder = Path(folder)
+    """Write a case as `folder/<id>/mr.nii.gz, ct.nii.gz, …`; the case appears whole or not at all.
+
+    Args:
+        case: volumes on one grid.
+        folder: made where it is not there; a case of the same id in it is replaced.
+
+    Returns:
+        The folder of the case.
+
+    Raises:
+        OSError: it cannot be written; `filename` is the case's folder, and nothing of the new case is left.
+    """
+    folder = check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{case.id}-", dir=folder))
     temporary.chmod(0o755)  # mkdtemp makes it private; a data set is meant to be shared
-    for name, image in case.named().items():
-        save(image, temporary / f"{name}.nii.gz")
     target = folder / case.id
-    if target.exists():
-        shutil.rmtree(target)
-    os.replace(temporary, target)
+    try:
+        for name, image in case.named().items():
+            save(image, temporary / f"{name}.nii.gz")
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.rename(target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
+    finally:  # a case that could not be written leaves nothing behind
+        shutil.rmtree(temporary, ignore_errors=True)
     return target
 
 
-def read_case(folder: str | Path, extras: Sequence[str] | None = None, needs: str = "mr") -> Case:
+def _check_present(
+    folder: Path, found: Mapping[str, Path], is_mr: set[str], require: Sequence[str]
+) -> None:
+    """Raise BadInput unless a case folder holds what is required of it, and an MR or a CT at least."""
+    if unknown := set(require) - {"mr", "ct", "mask"}:
+        raise BadInput(f"require: expected some of mr, ct, mask, got {', '.join(sorted(unknown))}")
+    there = {"mr": bool(is_mr), "ct": "ct" in found, "mask": "mask" in found}
+    files = {"mr": "mr.nii.gz or mr_<channel>.nii.gz", "ct": "ct.nii.gz", "mask": "mask.nii.gz"}
+    missing = [files[n] for n in require if not there[n]]
+    if not missing and not (there["mr"] or there["ct"]):
+        missing = ["mr.nii.gz, mr_<channel>.nii.gz or ct.nii.gz"]
+    if missing:
+        raise BadInput(
+            f"{folder}: expected {' and '.join(missing)}, found {', '.join(sorted(found)) or 'no volumes'}"
+        )
+
+
+def read_case(
+    folder: str | Path, extras: Sequence[str] | None = None, *, require: Sequence[str] = ("mr",)
+) -> Case:
     """Read one case folder; all its volumes must lie on one grid.
 
     Args:
         folder: holds `mr.nii.gz` (or `mr_<channel>.nii.gz`), and where known `ct`, `mask`, others.
         extras: names of the extras to read; None reads all, () none.
-        needs: "mr", or "any": a CT alone is a case too.
+        require: what must be there: some of "mr", "ct", "mask"; () takes an MR or a CT alone.
 
     Raises:
-        BadInput: no MR in the folder, a bad file, or volumes on different grids.
+        BadInput: a file that is required and missing, neither MR nor CT, a bad file, or volumes on different grids.
     """
     folder = Path(folder)
     found = {p.name.removesuffix(".nii.gz"): p for p in sorted(folder.glob("[!.]*.nii.gz"))}
     is_mr = {n for n in found if n == "mr" or n.startswith("mr_")}
-    if not is_mr and not (needs == "any" and "ct" in found):
-        raise BadInput(
-            f"{folder}: expected mr.nii.gz or mr_<channel>.nii.gz, found {sorted(found) or 'no volumes'}"
-        )
+    _check_present(folder, found, is_mr, require)
     wanted = is_mr | ({"ct", "mask"} & found.keys())
     wanted |= found.keys() - wanted if extras is None else set(extras) & found.keys()
     images = {n: load(found[n], components=3 if n in _VECTORS else 1) for n in found if n in wanted}

@@ -21,6 +21,7 @@ class Cell:
     source: str
     outputs: list = field(default_factory=list)
     directives: dict = field(default_factory=dict)
+    metadata: dict = field(default_factory=dict)
 
     @property
     def exported(self) -> bool:
@@ -80,6 +81,13 @@ def directives(source: str) -> dict[str, str]:
     return found
 
 
+def without_magics(source: str) -> str:
+    """The same lines; % and ! commands are replaced, so that Python can read the rest."""
+    return "\n".join(
+        "pass" if line.lstrip()[:1] in ("%", "!") else line for line in source.splitlines()
+    )
+
+
 def read(path: Path) -> Chapter:
     """One notebook from disk."""
     try:
@@ -90,7 +98,8 @@ def read(path: Path) -> Chapter:
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         known = directives(source) if cell["cell_type"] == "code" else {}
-        cells.append(Cell(cell["cell_type"], source, cell.get("outputs", []), known))
+        rest = cell.get("outputs", []), known, cell.get("metadata", {})
+        cells.append(Cell(cell["cell_type"], source, *rest))
     return Chapter(path, cells)
 
 

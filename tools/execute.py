@@ -1,12 +1,10 @@
 """Run notebooks in place and keep what a reader on a web page needs: `python tools/execute.py nbs/05_view.ipynb ...`
 
-Text results stay. A picture, or a slider over ready pictures, stays only under a cell that carries `#| figure`; a PNG is
-recoded with a palette so that it is small.
+Text results stay. A picture, or a slider over ready pictures, stays only under a cell that carries `#| figure`: a PNG is
+recoded so that it is small and its greys stay grey, a drawing in SVG is kept as it is but for what changes from run to run.
 Progress bars, widget state and everything written to stderr are dropped.
 """
 
-import base64
-import io
 import os
 import sys
 import time
@@ -14,18 +12,10 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from PIL import Image
+from pictures import small_page, small_png, steady_svg
 
 TIMEOUT_S = 600
-
-
-def small_png(encoded: str) -> str:
-    """The same picture with at most 128 colours: about a third of the bytes of matplotlib's PNG."""
-    picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
-    picture = picture.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    out = io.BytesIO()
-    picture.save(out, "PNG", optimize=True)
-    return base64.b64encode(out.getvalue()).decode()
+PNG, SVG = "image/png", "image/svg+xml"
 
 
 def kept(output: dict, figure: bool) -> dict | None:
@@ -37,16 +27,21 @@ def kept(output: dict, figure: bool) -> dict | None:
     data = output["data"]
     if "application/vnd.jupyter.widget-view+json" in data:
         return None
-    if "data:image/" in "".join(data.get("text/html", "")):
-        return output if figure else None
-    if "image/png" in data:
-        if not figure:
-            return None
-        return output | {
-            "data": {"image/png": small_png(data["image/png"]), "text/plain": "<Figure>"},
-            "metadata": {},
-        }
-    return output
+    page = "".join(data.get("text/html", ""))
+    if "data:image/" in page:
+        return output | {"data": dict(data) | {"text/html": small_page(page)}} if figure else None
+    kinds = [kind for kind in data if kind.startswith("image/")]
+    if not kinds:
+        return output
+    if not figure:
+        return None
+    if SVG in data:  # lines rather than dots, where the cell asked for them
+        drawn = {SVG: steady_svg("".join(data[SVG]))}
+    elif PNG in data:
+        drawn = {PNG: small_png(data[PNG])}
+    else:
+        drawn = {kinds[0]: data[kinds[0]]}
+    return output | {"data": drawn | {"text/plain": "<Figure>"}, "metadata": {}}
 
 
 def execute(path: Path) -> float:

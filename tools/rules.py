@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from book import LIBRARY, chapters
+from book import LIBRARY, chapters, without_magics
 from check_sizes import files
 
 
@@ -21,12 +21,6 @@ def imported(source: str) -> set[str]:
             else:
                 found.add(base)
     return found
-
-
-def without_magics(source: str) -> str:
-    return "\n".join(
-        "pass" if line.lstrip()[:1] in ("%", "!") else line for line in source.splitlines()
-    )
 
 
 def late_imports(root: Path) -> list[str]:

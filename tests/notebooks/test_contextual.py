@@ -35,7 +35,7 @@ def _dense(x: torch.Tensor, y: torch.Tensor, h: float = 0.5, centre: bool = True
     mean = y.mean((0, 2, 3), keepdim=True) if centre else 0
     x, y = (F.normalize((f - mean).flatten(2), dim=1) for f in (x, y))
     d = 1 - torch.einsum("nci,ncj->nij", x, y)
-    d = d / (d.min(2, keepdim=True).values + 1e-5)
+    d = d / (d.min(2, keepdim=True).values + 2e-5)
     w = torch.exp((1 - d) / h)
     cx = w / w.sum(2, keepdim=True)
     return -cx.max(1).values.mean(1).log().mean()

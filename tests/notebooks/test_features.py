@@ -326,7 +326,7 @@ def test_faults_in_a_file_are_named():
         path = Path(folder) / "file.safetensors"
         faults = [
             ({"features.3.expand3x3.weight": torch.zeros(64, 16, 1, 1)}, (), r"features.3.expand3x3.weight of shape \(64, 16, 3, 3\), got \(64, 16, 1, 1\)"),
-            ({"features.6.squeeze1x1.bias": torch.full((32,), torch.nan)}, (), "finite values in features.6.squeeze1x1.bias"),
+            ({"features.6.squeeze.bias": torch.full((32,), torch.nan)}, (), "finite values in features.6.squeeze.bias"),
             ({}, ("features.4.expand1x1.bias",), r"features.4.expand1x1.bias of shape \(64,\) below features.6"),
             ({}, ("features.0.bias",), r"features.0.bias of shape \(64,\)"),
             ({"features.1.weight": torch.zeros(64)}, (), "parameters of squeezenet1_1, got also features.1.weight"),
@@ -340,6 +340,41 @@ def test_faults_in_a_file_are_named():
             BadInput, match=r"expected features.0.weight of shape \(64, 3, 3, 3\), got none"
         ):
             load_features("vgg19", path)
+
+
+# The fire blocks of torchvision's published file squeezenet1_1-b8a52dc0.pth, by its own names.
+TORCHVISION_FIRES = {3: (64, 16, 64), 4: (128, 16, 64), 6: (128, 32, 128), 7: (256, 32, 128)}
+TORCHVISION_FIRES |= {9: (256, 48, 192), 10: (384, 48, 192), 11: (384, 64, 256), 12: (512, 64, 256)}
+
+
+def _published_names() -> dict[str, tuple[int, ...]]:
+    names = {"features.0": (64, 3, 3, 3), "classifier.1": (1000, 512, 1, 1)}
+    for i, (before, narrow, wide) in TORCHVISION_FIRES.items():
+        names[f"features.{i}.squeeze"] = (narrow, before, 1, 1)
+        names[f"features.{i}.expand1x1"] = (wide, narrow, 1, 1)
+        names[f"features.{i}.expand3x3"] = (wide, narrow, 3, 3)
+    shapes = {f"{name}.weight": shape for name, shape in names.items()}
+    return shapes | {f"{name}.bias": shape[:1] for name, shape in names.items()}
+
+
+def test_squeezenet_is_read_by_torchvisions_names_and_by_caffes():
+    published = _published_names()
+    assert len(published) == 52
+    own = random_weights("squeezenet1_1")
+    assert {name: tuple(value.shape) for name, value in own.items()} == published
+    caffe = {name.replace(".squeeze.", ".squeeze1x1."): value for name, value in own.items()}
+    assert len(caffe.keys() - own.keys()) == 16
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(own, f"{folder}/squeezenet1_1-b8a52dc0.pth")
+        save_file(caffe, f"{folder}/squeezenet1_1_caffe.safetensors")
+        files = (
+            f"{folder}/{n}"
+            for n in ("squeezenet1_1-b8a52dc0.pth", "squeezenet1_1_caffe.safetensors")
+        )
+        first, second = (load_features("squeezenet1_1", f) for f in files)
+    assert first.trained and "complete" in first.source and "complete" in second.source
+    x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(first(x, ["fire9"])["fire9"], second(x, ["fire9"])["fire9"])
 
 
 class _Evil:

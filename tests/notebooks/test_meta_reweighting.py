@@ -186,7 +186,7 @@ def test_bad_input_is_named():
     }  # fmt: skip
     for message, arguments in cases.items():
         with pytest.raises(BadInput, match=message):
-            spatial_weights(net, *arguments)
+            spatial_weights(net, *arguments[:4], loss=arguments[4])
     with pytest.raises(BadInput, match="smooth, floor, clean: expected .*, got 4, 0.0, 0.0"):
         MetaUNet(1, 4, smooth=4)
 
@@ -319,12 +319,12 @@ def test_a_batch_without_help_leaves_weights_and_moments_alone():
         + [v.clone() for s in method.optimiser.optimizer.state.values() for v in s.values()]
     )
     before = state()
-    method.shape = lambda u: -u.abs()
+    method.smoothed = lambda u: -u.abs()
     values = method.training_step(help_all)
     assert values["kept"] == 0 and all(
         torch.equal(a, b) for a, b in zip(before, state(), strict=True)
     )
-    del method.shape
+    del method.smoothed
     method.training_step(help_all)
     assert not all(torch.equal(a, b) for a, b in zip(before, state(), strict=True))
 
@@ -372,7 +372,7 @@ from mr2ct.meta_reweighting import MetaPGAN, MetaUNet
 from mr2ct.training import fit, start_fabric
 
 OPTIONS = {"trusted": 4, "smooth": 3, "floor": 0.1, "clean": 0.5}
-TINY = {"width": 4, "blocks": 1, "dropout": 0.0, "discriminator_width": 4, "layers": 1, "rate": 1e-3}
+TINY = {"width": 4, "blocks": 1, "dropout": 0.0, "discriminator_width": 4, "layers": 1, "learning_rate": 1e-3}
 
 
 class Made:
@@ -391,7 +391,9 @@ def train(kind, folder, devices):
     more = {"width": 4, "depth": 2} if kind == "unet" else TINY | {"weights": weights}
     method = (MetaUNet if kind == "unet" else MetaPGAN)(1, 5, **OPTIONS, **more)
     fabric = start_fabric("cpu", devices, precision="64-true")  # Adam makes much of rounding
-    return fit(method.double(), Made(), 5, folder, fabric, progress=False)
+    return fit(
+        method.double(), Made(), steps=5, run_dir=folder, fabric=fabric, progress=False
+    )
 
 
 if __name__ == "__main__":

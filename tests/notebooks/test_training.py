@@ -46,10 +46,7 @@ class Tiny(Method):
 
     def training_step(self, batch):
         loss = (self.net(batch["mr"]) - batch["ct"]).abs().mean()
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.optimiser.step()
-        self.schedule.step()
+        self.update(loss, self.optimiser, self.schedule)
         return {"loss": loss.detach()}
 
     def translate(self, mr):

@@ -104,21 +104,21 @@ def test_levers_do_what_they_say(tmp_path):
         method.schedule = type("Clock", (), {"last_epoch": 0})()
         return method
 
-    assert torch.equal(lever(sign=True).shape(u), u.sign())
+    assert torch.equal(lever(sign=True).smoothed(u), u.sign())
     inside = lever(body=True)
     inside._mask = torch.tensor([[[[1.0, 1.0], [0.0, 1.0]]]])
-    assert torch.equal(inside.shape(u), u * inside._mask)
+    assert torch.equal(inside.smoothed(u), u * inside._mask)
     warm = lever(warmup=0.5)
-    assert torch.equal(warm.shape(u), torch.ones_like(u))
+    assert torch.equal(warm.smoothed(u), torch.ones_like(u))
     warm.schedule.last_epoch = 5
-    assert torch.equal(warm.shape(u), u)
+    assert torch.equal(warm.smoothed(u), u)
     wise = lever(memory=0.8, freeze=0.3)
     wise.remembered, wise._where = torch.zeros(9), torch.tensor([[[[1, 2], [3, 8]]]])
     for _ in range(3):
-        seen = wise.shape(u)
+        seen = wise.smoothed(u)
     assert torch.allclose(seen, (1 - 0.8**3) * u / 2)  # its mean size is 2
     wise.schedule.last_epoch = 3
-    assert torch.equal(wise.shape(-u), seen) and wise.remembered[0] == 0
+    assert torch.equal(wise.smoothed(-u), seen) and wise.remembered[0] == 0
     for options, message in (
         ({"warmup": 2}, "warmup: expected 0 to 1, got 2"),
         ({"freeze": 0.5}, "freeze: expected memory above 0, got 0"),

@@ -16,6 +16,7 @@ import SimpleITK as sitk
 import torch
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from mr2ct.dicom import unpack_zip
 from mr2ct.errors import BadInput
 from mr2ct.volumes import (
     Case,
@@ -40,7 +41,6 @@ from mr2ct.volumes import (
     to_image,
     to_itk,
     unit_to_hu,
-    unpack_zip,
     write_case,
 )
 

@@ -1,0 +1,126 @@
+"""Pictures that are stored in a notebook: made small without spoiling them, and judged afterwards.
+
+`tools/execute.py` calls `small_png` and `steady_svg` when it stores a picture, `tools/check_sizes.py` calls `picture_faults`.
+"""
+
+import base64
+import hashlib
+import io
+import re
+
+import numpy as np
+from PIL import Image
+
+TINT = 2  # channels that lie no further apart than this are called grey
+COLOURS = 256  # a palette of one byte a pixel
+GREYS = 128  # what the palette keeps for greys where it cannot hold them all: every second one
+COLOUR_ERROR = (
+    2.0  # mean error of a coloured pixel, of 255, above which a palette is not good enough
+)
+MIN_DPI = 100
+INCH_IN_M = 0.0254
+
+
+def decode(encoded: str | list[str]) -> bytes:
+    return base64.b64decode("".join(encoded))
+
+
+def encode(picture: Image.Image, dpi: float | None) -> str:
+    """A PNG without any text in it; the resolution is kept, because a gate reads it."""
+    out = io.BytesIO()
+    picture.save(out, "PNG", optimize=True, **({"dpi": (dpi, dpi)} if dpi else {}))
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def resolution(picture: Image.Image) -> float | None:
+    """Dots per inch, or None where the file does not say."""
+    found = picture.info.get("dpi")
+    return float(found[0]) if found else None
+
+
+def spread(rgb: np.ndarray) -> np.ndarray:
+    """How far the channels of each pixel lie apart: 0 for a pure grey. (..., 3) -> (...)"""
+    return rgb.max(-1).astype(int) - rgb.min(-1)
+
+
+def with_palette(rgb: np.ndarray) -> tuple[Image.Image, float]:
+    """A picture of at most 256 colours in which greys stay grey, and the mean error of its coloured pixels.
+
+    Greys and colours are chosen apart, so that no blue contour pulls a grey to its side: greys keep their value, or
+    the nearest even one, and the colours share the rest of the palette by median cut.
+    """
+    grey = spread(rgb) <= TINT
+    levels = np.unique(rgb[grey][:, 1]) if grey.any() else np.empty(0, np.uint8)
+    colours = np.unique(rgb[~grey], axis=0)
+    if len(levels) + len(colours) > COLOURS and len(levels) > GREYS:
+        levels = np.unique(levels // 2 * 2)  # an error of one, too small to see
+    room = COLOURS - len(levels)
+    if len(colours) > room:
+        strip = Image.fromarray(rgb[~grey][None])
+        cut = strip.quantize(room, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+        chosen = np.array(cut.getpalette()[: 3 * room], np.uint8).reshape(-1, 3)
+        coloured = np.asarray(cut)[0]
+    else:
+        chosen = colours
+        coloured = np.unique(rgb[~grey], axis=0, return_inverse=True)[1].reshape(-1)
+    palette = np.concatenate([np.repeat(levels[:, None], 3, 1), chosen]).astype(np.uint8)
+    index = np.empty(grey.shape, np.uint8)
+    if grey.any():
+        nearest = np.abs(np.arange(256)[:, None] - levels[None].astype(int)).argmin(1)
+        index[grey] = nearest[rgb[grey][:, 1]]
+    index[~grey] = len(levels) + coloured
+    error = np.abs(palette[index][~grey].astype(int) - rgb[~grey]).mean() if len(colours) else 0.0
+    picture = Image.fromarray(index, "P")
+    picture.putpalette(palette.tobytes())
+    return picture, float(error)
+
+
+def small_png(encoded: str | list[str]) -> str:
+    """The same picture in fewer bytes, told from the first by no eye: grey as 8-bit grey, else a palette, else truecolour."""
+    picture = Image.open(io.BytesIO(decode(encoded)))
+    dpi = resolution(picture)
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        paper = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(paper, picture.convert("RGBA"))
+    rgb = np.asarray(picture.convert("RGB"))
+    if (spread(rgb) <= TINT).all():
+        return encode(Image.fromarray(rgb[..., 1]), dpi)
+    small, error = with_palette(rgb)
+    return encode(small if error <= COLOUR_ERROR else Image.fromarray(rgb), dpi)
+
+
+def small_page(html: str) -> str:
+    """The same HTML; each PNG inside it is recoded. For sliders over ready pictures."""
+    found = re.compile(r"(data:image/png;base64,)([A-Za-z0-9+/=]+)")
+    return found.sub(lambda m: m[1] + small_png(m[2]), html)
+
+
+def steady_svg(text: str) -> str:
+    """The same drawing without date, and with names that are equal in each run and differ from those of other drawings."""
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    names = dict.fromkeys(re.findall(r'\bid="([A-Za-z]+[0-9a-f]{10})"', text))
+    plain = text
+    for number, name in enumerate(names):  # matplotlib draws these by chance
+        plain = re.sub(rf"\b{name}\b", f"part{number}", plain)
+    own = hashlib.sha256(plain.encode()).hexdigest()[:8]
+    return re.sub(r"\bpart(\d+)\b", rf"p{own}-\1", plain) if names else plain
+
+
+def picture_faults(encoded: str | list[str]) -> list[str]:
+    """What a reader would see wrong in a stored PNG: too few dots, or greys that a palette has tinted."""
+    picture = Image.open(io.BytesIO(decode(encoded)))
+    found = []
+    dpi = resolution(picture)
+    if dpi is not None and round(dpi) < MIN_DPI:
+        found.append(f"{dpi:.0f} dpi, at least {MIN_DPI}")
+    if picture.mode == "P":
+        rgb = np.asarray(picture.convert("RGB"))
+        apart, light = spread(rgb), rgb.mean(-1)
+        greys = len(np.unique(rgb[apart <= TINT][:, 1]))
+        # Near white and near black a colour map has such pixels by itself.
+        tinted = ((apart > TINT) & (apart <= 16) & (light > 24) & (light < 232)).mean()
+        if tinted > 0.02 and greys < 32:
+            found.append(
+                f"greys are tinted ({tinted:.0%} of the pixels) and {greys} pure ones left; store it anew: `make notebooks`"
+            )
+    return found
