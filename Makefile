@@ -1,16 +1,20 @@
 # mr2ct: every command of the project. `make help` lists them.
+#   make workbook PROFILE=smoke    every method in minutes, in the folder workbook-smoke
+#   make setup PYTHON=python3.12   another Python
 PYTHON ?= python3
+PROFILE ?= laptop
 VENV ?= .venv
 BIN := $(VENV)/bin
+WORKBOOK := workbook$(if $(filter-out laptop,$(PROFILE)),-$(PROFILE))
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workbook test lab check export notebooks record studies site gates
+.PHONY: help setup workbook test lab check export notebooks record studies site faults gates
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-setup: $(INSTALLED) ## a virtual environment in .venv with the tested versions; does nothing when it is there
+setup: $(INSTALLED) ## all that is ever installed, into .venv; the only step that needs a network; does nothing when it is there
 	@:
 
 # The virtual environment is up to date while neither file has changed since it was installed.
@@ -21,13 +25,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV): some minutes the first time, most of them for PyTorch."
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt torch
-	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,site]'
 	@touch $@
 
 workbook: setup ## the main job: train, score and compare every method; the last line names the report
-	@$(BIN)/mr2ct bench --profile laptop --out workbook
+	@$(BIN)/mr2ct bench --profile $(PROFILE) --out $(WORKBOOK)
 
-test: setup $(VENV)/.site gates ## every test: the gates, then pytest (its closing line comes last)
+test: setup gates ## every test: the gates, then pytest (its closing line comes last)
 	@$(BIN)/pytest -n logical --maxprocesses 4 --maxschedchunk 1
 
 record: setup ## the ladder with three seeds, its small text kept in results/ladder_laptop, which chapters read
@@ -35,11 +39,14 @@ record: setup ## the ladder with three seeds, its small text kept in results/lad
 	@mkdir -p results/ladder_laptop
 	@cd runs/ladder_laptop && cp config.json environment.json cases.csv cost.csv leaderboard.csv ../../results/ladder_laptop/
 
-studies: setup ## the studies of parts 2 and 3 with three seeds (hours), kept in results/; goes on where it stopped
-	@for study in channels losses_by_shift views pelvis_unpaired meta_rivals meta_levers meta_maps meta_contest; do $(BIN)/python tools/studies.py $$study || exit 1; done
+studies: setup ## every study that chapters read, with three seeds (hours), kept in results/; goes on where it stopped
+	@$(BIN)/mr2ct study --all
 
-lab: setup ## JupyterLab on the book
-	@$(BIN)/jupyter lab nbs
+lab: setup ## JupyterLab on the map of the book, on a copy in desk/ that may be changed; LAB= takes its options
+	@$(BIN)/python tools/desk.py $(LAB)
+
+faults: setup ## the long fault runs: each gate is seen to fail, a killed training is resumed
+	@$(BIN)/pytest tests/faults tests/test_kill.py tests/browser/test_browser_faults.py
 
 check: setup gates ## the quick gates: sync, lint, sizes
 
@@ -47,17 +54,13 @@ gates: setup
 	@failed=0; for gate in sync lint sizes; do $(BIN)/python tools/check_$$gate.py || failed=1; done; exit $$failed
 
 export: setup ## notebooks -> mr2ct/ and tests/notebooks/; cleans the notebooks
-	@$(BIN)/ruff format --quiet nbs
+	@$(BIN)/ruff format --quiet nbs tools tests site data_scripts
 	@$(BIN)/python tools/export.py
 
 notebooks: setup ## run every notebook, store its text and its `#| figure` pictures, export
-	@$(BIN)/python tools/execute.py nbs/*.ipynb
-	@$(BIN)/ruff format --quiet nbs
+	@$(BIN)/python tools/execute.py nbs/workshop/*.ipynb nbs/*.ipynb
+	@$(BIN)/ruff format --quiet nbs tools tests site data_scripts
 	@$(BIN)/python tools/export.py
 
-site: $(VENV)/.site ## the web book, offline, without running a notebook; the last line names its first page
+site: setup ## the web book, offline, without running a notebook; the last line names its first page
 	@$(BIN)/python site/make_book.py
-
-$(VENV)/.site: $(INSTALLED)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[site]'
-	@touch $@

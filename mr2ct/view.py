@@ -5,34 +5,37 @@
 # %% auto #0
 __all__ = ['VIEWS', 'SIDES', 'plane', 'is_hu', 'display_presets', 'grey', 'render_slice', 'to_png', 'label_sides',
            'render_overlay', 'render_checkerboard', 'render_error', 'connect', 'fitting_height', 'slice_browser',
-           'overlay_slider', 'static_slider', 'panel', 'bone_surface', 'Node', 'draw_flow', 'draw_network']
+           'overlay_slider', 'picture_row', 'look', 'panel', 'Node', 'draw_flow', 'draw_network', 'picture_box',
+           'static_slider', 'bone_surface']
 
 # %% ../nbs/05_view.ipynb #7448da7a
-import base64
-import html
-import io
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from io import BytesIO
+from typing import TYPE_CHECKING
 
-import ipywidgets as W
 import matplotlib
 import nibabel as nib
 import numpy as np
-from IPython.display import HTML
 from matplotlib import pyplot as plt
 from matplotlib.cm import ScalarMappable
-from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patheffects import withStroke
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import zoom
-from skimage.measure import marching_cubes
 
 from .drawings import Node, draw_flow, draw_network
 from .errors import BadInput
+from .surface import bone_surface
 from .volumes import HU_MAX, HU_MIN, check_same_grid, spacing_mm, to_array
+from .widgets import picture_box, static_slider
 
-_all_ = ["Node", "draw_flow", "draw_network"]  # the drawings are offered here, too
+if TYPE_CHECKING:  # the renderers need no ipywidgets: only who shows a widget waits for it
+    import ipywidgets as W
+
+# Made in this chapter's workshops, and offered here, too.
+_all_ = ["Node", "draw_flow", "draw_network", "picture_box", "static_slider", "bone_surface"]
 
 # %% ../nbs/05_view.ipynb #6035a4c8
 VIEWS: dict[str, int] = {"axial": 0, "coronal": 1, "sagittal": 2}  # the axis that the slider walks
@@ -67,14 +70,6 @@ def plane(volume: np.ndarray, view: str, index: int) -> np.ndarray:
     cut = volume[(slice(None),) * axis + (index,)]
     return cut if view == "axial" else cut[::-1]
 
-
-def _resized(cut: np.ndarray, spacing: Sequence[float], view: str, height_px: int) -> np.ndarray:
-    """A slice as float32, resampled so that a millimetre is as long down as across."""
-    cut = np.ascontiguousarray(cut, dtype=np.float32)
-    down, across = (s for axis, s in enumerate(spacing) if axis != VIEWS[view])
-    width_px = max(1, round(height_px * cut.shape[1] * across / (cut.shape[0] * down)))
-    return np.asarray(Image.fromarray(cut).resize((width_px, height_px), Image.Resampling.BILINEAR))
-
 # %% ../nbs/05_view.ipynb #60d503a0
 def is_hu(volume: np.ndarray) -> bool:
     """True where the values look like Hounsfield units: something is as empty as air (-500 or less)."""
@@ -103,7 +98,7 @@ def display_presets(volume: np.ndarray) -> dict[str, tuple[float, float]]:
     pairs = {"percentiles 1–99": (low, high), "whole range": (least, most)}
     return {name: ((b - a) if b > a else 1.0, (a + b) / 2) for name, (a, b) in pairs.items()}
 
-
+# %% ../nbs/05_view.ipynb #3c9c30c0
 def _window_of(
     volume: np.ndarray, window: float | None, level: float | None
 ) -> tuple[float, float]:
@@ -111,18 +106,41 @@ def _window_of(
     default = (
         (1.0, 0.0) if None not in (window, level) else next(iter(display_presets(volume).values()))
     )
-    window, level = default[0] if window is None else window, default[1] if level is None else level
-    if not window > 0:
-        raise BadInput(f"window: expected a width above 0, got {window}")
-    return float(window), float(level)
+    return default[0] if window is None else window, default[1] if level is None else level
 
 
 def grey(values: np.ndarray, window: float, level: float) -> np.ndarray:
-    """Values to uint8: level - window/2 and below is 0, level + window/2 and above is 255."""
+    """Values to uint8: level - window/2 and below is 0, level + window/2 and above is 255.
+
+    Args:
+        values: any shape.
+        window: width of the range of values that are told apart, above 0.
+        level: its middle.
+
+    Returns:
+        uint8 of the same shape.
+
+    Raises:
+        BadInput: a window that is not above 0.
+
+    Examples:
+        >>> grey(np.array([-1000, -160, 40, 240, 1500]), 400, 40).tolist()
+        [0, 0, 128, 255, 255]
+    """
+    if not window > 0:
+        raise BadInput(f"window: expected a width above 0, got {window}")
     low = level - window / 2
     return np.rint(np.clip((values - low) / window, 0, 1) * 255).astype(np.uint8)
 
 # %% ../nbs/05_view.ipynb #c8902099
+def _resized(cut: np.ndarray, spacing: Sequence[float], view: str, height_px: int) -> np.ndarray:
+    """A slice as float32, resampled so that a millimetre is as long down as across."""
+    cut = np.ascontiguousarray(cut, dtype=np.float32)
+    down, across = (s for axis, s in enumerate(spacing) if axis != VIEWS[view])
+    width_px = max(1, round(height_px * cut.shape[1] * across / (cut.shape[0] * down)))
+    return np.asarray(Image.fromarray(cut).resize((width_px, height_px), Image.Resampling.BILINEAR))
+
+
 def _colours(name: str, steps: int = 256) -> np.ndarray:
     """A colour map as a table, (steps, 3) uint8."""
     table = matplotlib.colormaps[name](np.linspace(0, 1, steps))[:, :3]
@@ -132,6 +150,7 @@ def _colours(name: str, steps: int = 256) -> np.ndarray:
 def render_slice(
     volume: np.ndarray,
     spacing_mm: Sequence[float],
+    *,
     view: str = "axial",
     index: int = 0,
     window: float | None = None,
@@ -156,23 +175,54 @@ def render_slice(
 
     Raises:
         BadInput: unknown view, index outside the volume, or a window that is not positive.
+
+    Examples:
+        >>> render_slice(np.zeros((10, 20, 30)), (5.0, 2.0, 2.0), view="coronal", height_px=100).shape
+        (100, 120, 3)
     """
     window, level = _window_of(volume, window, level)
     shades = grey(_resized(plane(volume, view, index), spacing_mm, view, height_px), window, level)
     return np.stack([shades] * 3, axis=-1) if cmap is None else _colours(cmap)[shades]
 
-
+# %% ../nbs/05_view.ipynb #e1c1d7ba
 def to_png(rgb: np.ndarray) -> bytes:
-    """uint8 RGB (H, W, 3) or grey (H, W) pixels as the bytes of a PNG file; no loss."""
+    """Pixels as the bytes of a PNG file, without loss.
+
+    Args:
+        rgb: uint8, RGB (H, W, 3) or grey (H, W).
+
+    Returns:
+        What a file with the ending .png would hold.
+
+    Raises:
+        BadInput: pixels that are not uint8.
+
+    Examples:
+        >>> to_png(np.zeros((4, 4, 3), np.uint8))[1:4]
+        b'PNG'
+    """
     if rgb.dtype != np.uint8:
         raise BadInput(f"rgb: expected uint8 pixels, got {rgb.dtype}")
-    out = io.BytesIO()
+    out = BytesIO()
     Image.fromarray(np.ascontiguousarray(rgb)).save(out, "PNG", compress_level=1)
     return out.getvalue()
 
 
 def label_sides(rgb: np.ndarray, view: str) -> np.ndarray:
-    """A copy with the sides of the patient written on its edges: R L, A P (front, back), S I (head, feet)."""
+    """A copy with the sides of the patient written on its edges: R L, A P (front, back), S I (head, feet).
+
+    Args:
+        rgb: uint8 pixels (H, W, 3), as a renderer returns them.
+        view: "axial", "coronal" or "sagittal".
+
+    Returns:
+        uint8 pixels of the same shape.
+
+    Raises:
+        BadInput: an unknown view.
+    """
+    if view not in SIDES:
+        raise BadInput(f"view: expected one of {list(SIDES)}, got {view!r}")
     picture = Image.fromarray(rgb.copy())
     pen, (height, width) = ImageDraw.Draw(picture), rgb.shape[:2]
     places = (4, height / 2), (width - 4, height / 2), (width / 2, 3), (width / 2, height - 3)
@@ -190,6 +240,7 @@ def _same_shape(a: np.ndarray, b: np.ndarray, name: str) -> None:
 def render_overlay(
     base: np.ndarray,
     top: np.ndarray,
+    *,
     spacing_mm: Sequence[float],
     view: str = "axial",
     index: int = 0,
@@ -222,15 +273,19 @@ def render_overlay(
     _same_shape(base, top, "top")
     if not 0 <= opacity <= 1:
         raise BadInput(f"opacity: expected 0 to 1, got {opacity}")
-    where = (spacing_mm, view, index)
-    below = render_slice(base, *where, *(base_window or (None, None)), height_px)
-    above = render_slice(top, *where, *(top_window or (None, None)), height_px, cmap)
+    where = dict(spacing_mm=spacing_mm, view=view, index=index, height_px=height_px)
+    low, high = (
+        _window_of(v, *(w or (None, None))) for v, w in ((base, base_window), (top, top_window))
+    )
+    below = render_slice(base, window=low[0], level=low[1], **where)
+    above = render_slice(top, window=high[0], level=high[1], cmap=cmap, **where)
     return np.rint((1 - opacity) * below + opacity * above).astype(np.uint8)
 
 # %% ../nbs/05_view.ipynb #32648dd1
 def render_checkerboard(
     a: np.ndarray,
     b: np.ndarray,
+    *,
     spacing_mm: Sequence[float],
     view: str = "axial",
     index: int = 0,
@@ -261,9 +316,10 @@ def render_checkerboard(
     _same_shape(a, b, "b")
     if tile_px < 1:
         raise BadInput(f"tile_px: expected 1 or more, got {tile_px}")
-    where = (spacing_mm, view, index)
-    first = render_slice(a, *where, *(a_window or (None, None)), height_px)
-    second = render_slice(b, *where, *(b_window or (None, None)), height_px)
+    where = dict(spacing_mm=spacing_mm, view=view, index=index, height_px=height_px)
+    one, two = (_window_of(v, *(w or (None, None))) for v, w in ((a, a_window), (b, b_window)))
+    first = render_slice(a, window=one[0], level=one[1], **where)
+    second = render_slice(b, window=two[0], level=two[1], **where)
     down, across = np.indices(first.shape[:2]) // tile_px
     return np.where(((down + across) % 2 == 0)[..., None], first, second)
 
@@ -271,6 +327,7 @@ def render_checkerboard(
 def render_error(
     pred: np.ndarray,
     truth: np.ndarray,
+    *,
     spacing_mm: Sequence[float],
     view: str = "axial",
     index: int = 0,
@@ -306,16 +363,23 @@ def render_error(
         _same_shape(truth, mask, "mask")
         cut = np.where(plane(mask, view, index) > 0, cut, 0)
     error = _resized(cut, spacing_mm, view, height_px)
-    steps = (
-        np.rint(np.clip(error / limit, -1, 1) * 127).astype(int) + 127
-    )  # odd count: 0 has its own colour
-    return _colours(cmap, 255)[steps]
+    steps = np.rint(np.clip(error / limit, -1, 1) * 127).astype(int) + 127
+    return _colours(cmap, 255)[steps]  # an odd count: 0 has its own colour
 
 # %% ../nbs/05_view.ipynb #953fe740
 def connect(
-    react: Callable[[object], None], caption: W.HTML, widgets: Sequence[W.ValueWidget]
+    react: Callable[[object], None], caption: "W.HTML", widgets: "Sequence[W.ValueWidget]"
 ) -> None:
-    """Call `react(widget)` when a value changes; an error is shown under the picture and raised as well."""
+    """Call `react(widget)` when a value changes; an error is shown under the picture and raised as well.
+
+    Args:
+        react: draws; gets the widget that has changed. What it changes itself does not call it again.
+        caption: where an error is written.
+        widgets: the controls to watch.
+
+    Raises:
+        Exception: whatever `react` raises, after it was shown.
+    """
     busy: list[object] = []
 
     def changed(change: dict) -> None:
@@ -325,7 +389,7 @@ def connect(
         try:
             react(change["owner"])
         except Exception as error:
-            text = html.escape(f"{type(error).__name__}: {error}")
+            text = escape(f"{type(error).__name__}: {error}")
             caption.value = f'<b style="color:#b00020">{text}</b>'
             raise
         finally:
@@ -334,8 +398,8 @@ def connect(
     for widget in widgets:
         widget.observe(changed, names="value")
 
-
-def _set_range(slider: W.IntSlider | W.FloatSlider, low: float, high: float) -> None:
+# %% ../nbs/05_view.ipynb #b1d0adea
+def _set_range(slider: "W.IntSlider | W.FloatSlider", low: float, high: float) -> None:
     """Move both ends of a slider, in the order that keeps low below high at every moment."""
     if low > slider.max:
         slider.max = high
@@ -355,12 +419,12 @@ def _arrays(
     first = next(iter(volumes.values()))
     return {name: to_array(image) for name, image in volumes.items()}, spacing_mm(first)
 
-# %% ../nbs/05_view.ipynb #b1d0adea
+
 def _show_presets(
     pairs: Mapping[str, tuple[float, float]],
-    preset: W.Dropdown,
-    window: W.FloatSlider,
-    level: W.FloatSlider,
+    preset: "W.Dropdown",
+    window: "W.FloatSlider",
+    level: "W.FloatSlider",
 ) -> None:
     """Offer a volume's display presets, begin with its default, and fit the sliders to the whole range."""
     preset.options = list(pairs)
@@ -371,7 +435,7 @@ def _show_presets(
     window.step = level.step = 1.0 if width > 500 else width / 500
     window.value, level.value = pairs[preset.value]
 
-
+# %% ../nbs/05_view.ipynb #06b62451
 def _caption(
     count: int,
     unit: str,
@@ -391,16 +455,30 @@ def _caption(
 
 
 def fitting_height(
-    shape: Sequence[int], spacing: Sequence[float], view: str, height_px: int
+    shape: Sequence[int], spacing: Sequence[float], *, view: str, height_px: int
 ) -> int:
-    """The height at which a picture is at most height_px high and 4/3 of that wide."""
+    """The height at which a picture is at most height_px high and 4/3 of that wide.
+
+    Args:
+        shape: of the volume, (D, H, W).
+        spacing: (z, y, x) in mm.
+        view: "axial", "coronal" or "sagittal".
+        height_px: greatest height.
+
+    Returns:
+        Pixels, at least 1.
+
+    Examples:
+        >>> fitting_height((10, 100, 400), (2, 1, 1), view="axial", height_px=300)
+        100
+    """
     down, across = (n * s for axis, (n, s) in enumerate(zip(shape, spacing)) if axis != VIEWS[view])
     return max(1, min(height_px, round(height_px * 4 / 3 * down / across)))
 
 # %% ../nbs/05_view.ipynb #f4aaa250
 def slice_browser(
-    volumes: Mapping[str, nib.Nifti1Image], view: str = "axial", height_px: int = 384
-) -> W.Box:
+    volumes: Mapping[str, nib.Nifti1Image], view: str = "axial", *, height_px: int = 384
+) -> "W.Box":
     """Walk through volumes: which one, from which side, which slice, in which window.
 
     Args:
@@ -415,6 +493,8 @@ def slice_browser(
     Raises:
         BadInput: no volumes, volumes on different grids, or an unknown view.
     """
+    import ipywidgets as W
+
     arrays, spacing = _arrays(volumes, view)
     presets = {n: display_presets(a) for n, a in arrays.items()}  # once: it reads every voxel
     units = {n: _unit(a) for n, a in arrays.items()}
@@ -424,7 +504,7 @@ def slice_browser(
     preset = W.Dropdown(description="display")
     window = W.FloatSlider(description="window", readout_format=".4g")
     level = W.FloatSlider(description="level", readout_format=".4g")
-    picture, caption = W.Image(format="png"), W.HTML()
+    picture, caption = picture_box(), W.HTML()
 
     def react(owner: object) -> None:
         array, pairs = arrays[name.value], presets[name.value]
@@ -439,11 +519,13 @@ def slice_browser(
             off = np.subtract((window.value, level.value), pairs.get(preset.value, np.inf))
             if np.abs(off).max() > 0.6 * window.step:  # less is a browser's rounding
                 preset.value = None
-        at, shown = (side.value, position.value), (window.value, level.value)
+        at, shown = dict(view=side.value, index=position.value), (window.value, level.value)
         height = fitting_height(array.shape, spacing, view=side.value, height_px=height_px)
-        pixels = render_slice(array, spacing, *at, *shown, height)
+        pixels = render_slice(
+            array, spacing, window=shown[0], level=shown[1], height_px=height, **at
+        )
         picture.value = to_png(label_sides(pixels, side.value))
-        caption.value = _caption(position.max + 1, units[name.value], spacing, *at, shown)
+        caption.value = _caption(position.max + 1, units[name.value], spacing, *at.values(), shown)
 
     controls = (name, side, position, preset, window, level)
     react(None)
@@ -454,10 +536,11 @@ def slice_browser(
 def overlay_slider(
     base: nib.Nifti1Image,
     top: nib.Nifti1Image,
+    *,
     view: str = "axial",
     cmap: str | None = "inferno",
     height_px: int = 384,
-) -> W.Box:
+) -> "W.Box":
     """Fade one volume into another: a slice slider and an opacity slider.
 
     Args:
@@ -473,6 +556,8 @@ def overlay_slider(
     Raises:
         BadInput: different grids, or an unknown view.
     """
+    import ipywidgets as W
+
     arrays, spacing = _arrays({"base": base, "top": top}, view)
     below, above = arrays["base"], arrays["top"]
     windows = _window_of(below, None, None), _window_of(above, None, None)
@@ -480,62 +565,208 @@ def overlay_slider(
     last, unit = below.shape[VIEWS[view]] - 1, _unit(below)
     position = W.IntSlider(last // 2, 0, last, description="slice")
     opacity = W.FloatSlider(0.5, min=0, max=1, step=0.05, description="opacity")
-    picture, caption = W.Image(format="png"), W.HTML()
+    picture, caption = picture_box(), W.HTML()
+    low, high = (windows[1][1] + half * windows[1][0] for half in (-0.5, 0.5))
+    above_says = (
+        f"<br>over it, dark is {low:.4g} {_unit(above)}, bright is {high:.4g} {_unit(above)}"
+    )
+    place = dict(spacing_mm=spacing, view=view, cmap=cmap, height_px=height)
+    place |= dict(base_window=windows[0], top_window=windows[1])
 
     def react(_owner: object) -> None:
-        at = (view, position.value)
-        pixels = render_overlay(below, above, spacing, *at, opacity.value, *windows, cmap, height)
+        index = position.value
+        pixels = render_overlay(below, above, index=index, opacity=opacity.value, **place)
         picture.value = to_png(label_sides(pixels, view))
-        caption.value = _caption(last + 1, unit, spacing, *at, windows[0])
+        caption.value = _caption(last + 1, unit, spacing, view, index, windows[0]) + above_says
 
     react(None)
     connect(react, caption, (position, opacity))
     return W.HBox([W.VBox([position, opacity]), W.VBox([picture, caption])])
 
+# %% ../nbs/05_view.ipynb #49e08e20
+def _words(text: str) -> str:
+    """Pillow's own font has no minus sign and no dash."""
+    return text.replace("−", "-").replace("–", "-")
 
-def static_slider(frames: Sequence[np.ndarray], description: str = "frame") -> HTML:
-    """A slider over ready pictures that works without Python and without a network, as on a saved web page.
+
+def _scale(picture: Image.Image, box: Sequence[int], scale: tuple[str, float, float, str]) -> None:
+    """Draw a colour bar into `box` (left, top, width) with its two ends and its unit below."""
+    (left, top, width), (cmap, low, high, unit) = box, scale
+    ramp = np.repeat(_colours(cmap, width)[None], 10, 0)
+    picture.paste(Image.fromarray(ramp), (left, top))
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(14)
+    pen.text((left, top + 13), f"{low:.4g}", "black", font, "lt")
+    pen.text((left + width / 2, top + 13), _words(unit), "black", font, "mt")
+    pen.text((left + width, top + 13), f"{high:.4g}", "black", font, "rt")
+
+
+def picture_row(
+    pictures: Mapping[str, np.ndarray],
+    scales: Mapping[str, tuple[str, float, float, str]] | None = None,
+    *,
+    view: str | None = None,
+    gap_px: int = 10,
+    width_px: int = 1000,
+) -> np.ndarray:
+    """Pictures side by side for a widget, each with its title above and its scale below.
 
     Args:
-        frames: uint8 RGB pictures, (H, W, 3) each.
-        description: the slider's label.
+        pictures: title -> uint8 RGB pixels (H, W, 3); lower ones are filled up with white.
+        scales: title -> (colour map, lowest value, highest value, unit), for those that have one; "gray" for greys.
+        view: write the patient's sides on each, as `label_sides` does; None writes none.
+        gap_px: white between pictures.
+        width_px: where the row would be wider, all pictures are made smaller alike.
 
     Returns:
-        HTML that holds every frame, as WebP; the first is shown. Where a page forbids scripts, all are.
+        uint8 RGB pixels, at most `width_px` wide.
 
     Raises:
-        BadInput: no frames.
+        BadInput: no pictures, an unknown view, or a scale for a title that is not there.
+
+    Examples:
+        >>> pair = {"MR": np.zeros((64, 80, 3), np.uint8), "error": np.zeros((64, 80, 3), np.uint8)}
+        >>> picture_row(pair, {"error": ("RdBu_r", -300, 300, "HU")}).shape
+        (122, 170, 3)
     """
-    if not len(frames):
-        raise BadInput("frames: expected at least one picture, got none")
-    last, pictures = len(frames) - 1, []
-    for k, frame in enumerate(frames):
-        packed = io.BytesIO()
-        Image.fromarray(frame).save(packed, "WEBP", quality=70, method=6)
-        source = f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode()}"
-        hidden, name = " hidden" if k else "", f"{html.escape(description)} {k} of {last}"
-        pictures.append(f'<img src="{source}" alt="{name}"{hidden}>')
-    images = "this.closest('div').querySelectorAll('img')"
-    show = f"{images}.forEach((image, k) => image.hidden = k != this.value)"
-    slider = f'<input type="range" min="0" max="{last}" value="0" oninput="{show}">'
-    label = f"<label>{html.escape(description)} {slider}</label>"
-    return HTML(f"<div>{label}<br>{''.join(pictures)}</div>")
+    scales = scales or {}
+    _check_row(pictures, scales)
+    sizes = [p.shape[1::-1] for p in pictures.values()]
+    gaps = gap_px * (len(sizes) - 1)
+    factor = min(1.0, (width_px - gaps) / sum(width for width, _ in sizes))
+    sizes = [(max(1, int(w * factor)), max(1, int(h * factor))) for w, h in sizes]
+    tall, font = max(height for _, height in sizes), ImageFont.load_default(16)
+    page = Image.new(
+        "RGB", (sum(w for w, _ in sizes) + gaps, 24 + tall + 34 * bool(scales)), "white"
+    )
+    x = 0
+    for (title, pixels), size in zip(pictures.items(), sizes):
+        small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+        page.paste(Image.fromarray(label_sides(small, view) if view else small), (x, 24))
+        ImageDraw.Draw(page).text((x + size[0] / 2, 4), _words(title), "black", font, "mt")
+        if title in scales:
+            _scale(page, (x, 24 + tall + 5, size[0]), scales[title])
+        x += size[0] + gap_px
+    return np.asarray(page)
+
+
+def _check_row(pictures: Mapping[str, np.ndarray], scales: Mapping[str, object]) -> None:
+    if not pictures:
+        raise BadInput("pictures: expected at least one, got none")
+    for title in scales:
+        if title not in pictures:
+            raise BadInput(f"scales: expected titles among {list(pictures)}, got {title!r}")
+
+# %% ../nbs/05_view.ipynb #ff70d253
+def _sides(axis: plt.Axes, view: str) -> None:
+    """The sides of the patient at the edges of an axis, in letters that do not shrink with the picture."""
+    if view not in SIDES:
+        raise BadInput(f"view: expected one of {list(SIDES)}, got {view!r}")
+    style = dict(color="white", fontsize=10, fontweight="bold", transform=axis.transAxes)
+    style["path_effects"] = [withStroke(linewidth=1.5, foreground="black")]
+    left, right, top, bottom = SIDES[view]
+    axis.text(0.02, 0.5, left, ha="left", va="center", **style)
+    axis.text(0.98, 0.5, right, ha="right", va="center", **style)
+    axis.text(0.5, 0.98, top, ha="center", va="top", **style)
+    axis.text(0.5, 0.02, bottom, ha="center", va="bottom", **style)
+
+
+def look(
+    axis: plt.Axes,
+    cut: np.ndarray,
+    *,
+    window: tuple[float, float] | None = None,
+    view: str | None = "axial",
+    spacing_mm: Sequence[float] | None = None,
+    title: str = "",
+    unit: str | None = None,
+    cmap: str = "gray",
+    bar: bool = True,
+) -> AxesImage:
+    """Draw one slice on an axis: sides, true proportions, window and unit.
+
+    Args:
+        axis: of a figure of your own.
+        cut: 2-D, hung as `plane` returns it; a part of a slice will do.
+        window: (window, level) in the unit of `cut`; None takes the default of its values. For an error map: (2 *
+            limit, 0) with the colour map "RdBu_r".
+        view: which sides to write, "axial", "coronal" or "sagittal"; None writes none.
+        spacing_mm: (z, y, x) of the volume; None draws square pixels.
+        title: above the picture.
+        unit: beside the numbers; None says HU where something is as empty as air, else "signal".
+        cmap: a matplotlib colour map.
+        bar: a colour bar below; False writes the window as words instead.
+
+    Returns:
+        The image, for instance for a colour bar of your own.
+
+    Raises:
+        BadInput: an unknown view, a slice that is not 2-D, or a window that is not above 0.
+
+    Examples:
+        >>> figure, axis = plt.subplots()
+        >>> image = look(axis, np.full((8, 8), -1000.0), window=(400, 40), title="air", bar=False)
+        >>> image.get_clim(), axis.get_xlabel()
+        ((-160.0, 240.0), '−160 to 240 HU')
+        >>> plt.close(figure)
+    """
+    if np.ndim(cut) != 2:
+        raise BadInput(f"cut: expected a slice (rows, columns), got {np.shape(cut)}")
+    width, level = window or _window_of(cut, None, None)
+    if not width > 0:
+        raise BadInput(f"window: expected a width above 0, got {width}")
+    low, high, unit = level - width / 2, level + width / 2, unit or _unit(cut)
+    down, across = (s for i, s in enumerate(spacing_mm or (1, 1, 1)) if i != VIEWS.get(view, 0))
+    image = axis.imshow(cut, cmap=cmap, vmin=low, vmax=high, aspect=down / across)
+    axis.set(title=title, xticks=[], yticks=[])
+    if view is not None:
+        _sides(axis, view)
+    if bar:
+        axis.figure.colorbar(image, ax=axis, label=unit, location="bottom", shrink=0.8, pad=0.03)
+    else:
+        axis.set_xlabel(f"{low:.4g} to {high:.4g} {unit}".replace("-", "−"))
+    return image
 
 # %% ../nbs/05_view.ipynb #14e3c32d
-def _axes(count: int, columns: int, height_over_width: float) -> tuple[Figure, list[plt.Axes]]:
-    """A figure about ten inches wide with `count` axes for pictures of one shape."""
-    columns = min(columns, count)
-    rows = -(-count // columns)
-    wide = min(10 / columns, 4.0)
-    size = wide * columns, rows * (wide * 0.93 * height_over_width + 1.05)
-    figure, axes = plt.subplots(rows, columns, squeeze=False, figsize=size, layout="constrained")
-    figure.set_dpi(72)
-    for extra in axes.flat[count:]:
-        extra.remove()
-    return figure, list(axes.flat[:count])
+def _rows(
+    names: Sequence[str], errors: Mapping[str, str], columns: int
+) -> list[list[tuple[str, bool] | None]]:
+    """The grid of a panel: (title, False) is a picture, (title, True) its error map, None stays empty."""
+    rows: list[list[tuple[str, bool] | None]] = []
+    for start in range(0, len(names), columns):
+        part = names[start : start + columns]
+        empty = [None] * (columns - len(part))
+        rows.append([*((name, False) for name in part), *empty])
+        if any(name in errors for name in part):
+            rows.append([*((name, True) if name in errors else None for name in part), *empty])
+    return rows
 
 
-def _check_titles(images: Mapping[str, np.ndarray], named: Sequence[str]) -> None:
+def _grid(
+    rows: Sequence[Sequence[object]], height_over_width: float
+) -> tuple[Figure, dict[object, plt.Axes]]:
+    """A figure at most ten inches wide, and the axis of each entry; 100 pixels an inch."""
+    wide = min(9.8 / len(rows[0]), 4.0)
+    size = wide * len(rows[0]), len(rows) * (wide * 0.93 * height_over_width + 1.05)
+    figure, axes = plt.subplots(
+        len(rows), len(rows[0]), squeeze=False, figsize=size, layout="constrained"
+    )
+    figure.set_dpi(100)
+    figure.get_layout_engine().set(h_pad=0.09)  # room between the words of a bar and the next title
+    found = {}
+    for entries, line in zip(rows, axes, strict=True):
+        for entry, axis in zip(entries, line, strict=True):
+            if entry is None:
+                axis.remove()
+            else:
+                found[entry] = axis
+    return figure, found
+
+
+def _check_titles(images: Mapping[str, np.ndarray], named: Sequence[str], columns: int) -> None:
+    if not images:
+        raise BadInput("images: expected at least one, got none")
+    if columns < 1:
+        raise BadInput(f"columns: expected 1 or more, got {columns}")
     first = next(iter(images.values()))
     for title, volume in images.items():
         _same_shape(first, volume, title)
@@ -545,23 +776,11 @@ def _check_titles(images: Mapping[str, np.ndarray], named: Sequence[str]) -> Non
                 f"windows and errors: expected titles among {list(images)}, got {title!r}"
             )
 
-
-def _frame(axis: plt.Axes, title: str, pixels: np.ndarray, view: str) -> None:
-    """A picture with its title and the sides of the patient, in letters that do not shrink with it."""
-    axis.imshow(pixels)
-    axis.set(title=title, xticks=[], yticks=[])
-    style = dict(color="white", fontsize=10, fontweight="bold", transform=axis.transAxes)
-    style["path_effects"] = [withStroke(linewidth=1.5, foreground="black")]
-    left, right, top, bottom = SIDES[view]
-    axis.text(0.02, 0.5, left, ha="left", va="center", **style)
-    axis.text(0.98, 0.5, right, ha="right", va="center", **style)
-    axis.text(0.5, 0.98, top, ha="center", va="top", **style)
-    axis.text(0.5, 0.02, bottom, ha="center", va="bottom", **style)
-
 # %% ../nbs/05_view.ipynb #12d52c18
 def panel(
     images: Mapping[str, np.ndarray],
     spacing_mm: Sequence[float],
+    *,
     view: str = "axial",
     index: int | None = None,
     windows: Mapping[str, tuple[float, float]] | None = None,
@@ -579,129 +798,49 @@ def panel(
         view: "axial", "coronal" or "sagittal".
         index: slice number; None takes the middle one.
         windows: title -> (window, level), for volumes that should not have their default.
-        errors: title of a prediction -> title of its truth; a signed error map follows for each, and the
-            prediction is shown in the window of its truth.
+        errors: title of a prediction -> title of its truth; a signed error map stands under each prediction,
+            which is shown in the window of its truth.
         limit: HU at which the colours of the error maps end.
         mask: (D, H, W), where errors are shown; None shows all.
-        columns: pictures in a row.
+        columns: pictures in a row, at least 1.
         title: a line above all.
 
     Returns:
-        A figure, about ten inches wide; the caller shows, saves or closes it.
+        A figure at most ten inches wide, 100 pixels an inch; the caller shows, saves or closes it.
 
     Raises:
-        BadInput: shapes differ, or `windows` or `errors` name a volume that is not in `images`.
+        BadInput: no images, shapes that differ, an unknown view, no columns, or `windows` or `errors` that name a
+            volume which is not in `images`.
+
+    Examples:
+        >>> ct = np.full((4, 16, 16), -1000.0)
+        >>> figure = panel({"CT": ct, "sCT": ct + 10}, (5, 2, 2), errors={"sCT": "CT"})
+        >>> [axis.get_title() for axis in figure.axes[:3]]
+        ['CT', 'sCT', 'sCT − CT']
+        >>> plt.close(figure)
     """
     windows, errors = windows or {}, errors or {}
-    _check_titles(images, [*windows, *errors.keys(), *errors.values()])
-    if index is None:
-        index = next(iter(images.values())).shape[VIEWS.get(view, 0)] // 2
-    shown = []
-    for name, volume in images.items():
+    _check_titles(images, [*windows, *errors.keys(), *errors.values()], columns)
+    first = next(iter(images.values()))
+    index = first.shape[VIEWS.get(view, 0)] // 2 if index is None else index
+    place = dict(spacing_mm=spacing_mm, view=view, index=index)
+    size = render_slice(first, **place).shape
+    figure, axes = _grid(_rows(list(images), errors, min(columns, len(images))), size[0] / size[1])
+    for (name, is_error), axis in axes.items():
         like = images[errors.get(name, name)]
-        window, level = windows.get(name) or _window_of(like, None, None)
-        pixels = render_slice(
-            volume, spacing_mm, view=view, index=index, window=window, level=level
-        )
-        shown.append((name, pixels, "gray", level - window / 2, level + window / 2, _unit(like)))
-    for name, truth in errors.items():
-        pixels = render_error(
-            images[name],
-            images[truth],
-            spacing_mm=spacing_mm,
-            view=view,
-            index=index,
-            limit=limit,
-            mask=mask,
-        )
-        shown.append((f"{name} − {truth}", pixels, "RdBu_r", -limit, limit, "HU"))
-    figure, axes = _axes(len(shown), columns, shown[0][1].shape[0] / shown[0][1].shape[1])
-    for axis, (name, pixels, cmap, low, high, unit) in zip(axes, shown, strict=True):
-        _frame(axis, name, pixels, view)
-        bar = ScalarMappable(Normalize(low, high), cmap)
+        if is_error:
+            pixels = render_error(images[name], like, limit=limit, mask=mask, **place)
+            words, cmap, ends, unit = f"{name} − {errors[name]}", "RdBu_r", (-limit, limit), "HU"
+        else:
+            width, level = windows.get(name) or _window_of(like, None, None)
+            pixels = render_slice(images[name], window=width, level=level, **place)
+            words, cmap, unit = name, "gray", _unit(like)
+            ends = level - width / 2, level + width / 2
+        axis.imshow(pixels)
+        axis.set(title=words, xticks=[], yticks=[])
+        _sides(axis, view)
+        bar = ScalarMappable(Normalize(*ends), cmap)
         figure.colorbar(bar, ax=axis, label=unit, location="bottom", shrink=0.8, pad=0.03)
     if title:
         figure.suptitle(title)
-    return figure
-
-# %% ../nbs/05_view.ipynb #35964f66
-def _even_slices(
-    hu: np.ndarray, spacing: Sequence[float]
-) -> tuple[np.ndarray, tuple[float, float, float]]:
-    """Thick slices resampled to the pixel size, so that the surface has no steps; new spacing beside it."""
-    depth = round((hu.shape[0] - 1) * spacing[0] / min(spacing[1:])) + 1
-    if hu.shape[0] < 2 or depth < 1.5 * hu.shape[0]:
-        return hu, tuple(spacing)
-    finer = (hu.shape[0] - 1) * spacing[0] / (depth - 1)
-    smooth = zoom(hu, (depth / hu.shape[0], 1, 1), order=3, mode="nearest")
-    return smooth, (finer, *spacing[1:])
-
-
-def _turned(
-    points: np.ndarray, normals: np.ndarray, faces: np.ndarray, turn_deg: float, tilt_deg: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points (z, y, x) as seen: picture coordinates (V, 2), normals (F, 3) with z to the eye, depth (F,)."""
-    turn, tilt = np.deg2rad((turn_deg, tilt_deg))
-    right = np.array([0, np.sin(turn), np.cos(turn)])
-    back = np.array([0, np.cos(turn), -np.sin(turn)])
-    away = np.cos(tilt) * back - np.sin(tilt) * np.array([1, 0, 0])
-    up = np.cos(tilt) * np.array([1, 0, 0]) + np.sin(tilt) * back
-    frame = np.stack([right, up, -away], axis=1)
-    facing = normals[faces].mean(1) @ frame
-    facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-9)
-    return points @ frame[:, :2], facing, (points @ away)[faces].mean(1)
-
-# %% ../nbs/05_view.ipynb #30cf5af5
-def bone_surface(
-    ct: np.ndarray,
-    spacing_mm: Sequence[float],
-    threshold_hu: float = 200.0,
-    turn_deg: float = 0.0,
-    tilt_deg: float = 10.0,
-    title: str | None = None,
-) -> Figure:
-    """The bone of a CT as a shaded surface, seen from the front, in millimetres.
-
-    Args:
-        ct: (D, H, W), HU.
-        spacing_mm: (z, y, x).
-        threshold_hu: the surface runs where the CT crosses this value.
-        turn_deg: turns the patient about the long axis; 90 shows the left side.
-        tilt_deg: raises the eye above the horizontal.
-        title: text above; None names the threshold.
-
-    Returns:
-        A figure; the caller shows, saves or closes it.
-
-    Raises:
-        BadInput: nothing, or everything, lies above the threshold.
-
-    Source:
-        Lewiner's marching cubes in scikit-image; shading after Lambert.
-    """
-    low, high = ct.min(), ct.max()
-    if not low < threshold_hu < high:
-        raise BadInput(f"threshold_hu: expected {low:g} to {high:g} as in ct, got {threshold_hu}")
-    hu, spacing = _even_slices(np.clip(ct, HU_MIN, HU_MAX).astype(np.float32), spacing_mm)
-    closed = np.pad(hu, 1, constant_values=HU_MIN)  # where the field of view cuts a bone, close it
-    step = max(1, round((hu.size / 4e6) ** (1 / 3)))
-    points, faces, normals, _ = marching_cubes(
-        closed, threshold_hu, spacing=spacing, step_size=step
-    )
-    seen, facing, depth = _turned(points - spacing, normals, faces, turn_deg, tilt_deg)
-    lamp = facing @ np.array([-0.45, 0.6, 0.66])  # from the upper left, before the patient
-    shade = 0.18 + 0.55 * np.clip(lamp, 0, 1) + 0.35 * np.clip(facing[:, 2], 0, 1)
-    shade *= 1 - 0.45 * (depth - depth.min()) / max(np.ptp(depth), 1e-6)  # far bone is darker
-    order = np.argsort(-depth)
-    order = order[facing[order, 2] > -0.1]  # far ones first, backs not at all
-    colours = np.clip(shade[order, None] * np.array([1.0, 0.95, 0.84]), 0, 1)
-    across, up = np.ptp(seen, axis=0)
-    size = (7.0, min(8.0, 6.4 * up / across + 0.9))
-    figure, axis = plt.subplots(figsize=size, dpi=72, layout="constrained")
-    style = dict(facecolors=colours, linewidths=0, antialiaseds=False)  # no seams
-    axis.add_collection(PolyCollection(seen[faces[order]], **style))
-    axis.autoscale_view()
-    axis.set(aspect="equal", facecolor="#15181c", ylabel="mm (feet to head)")
-    axis.set_xlabel("mm across the picture" if turn_deg else "mm (patient's right to left)")
-    axis.set_title(title or f"Bone: the surface at {threshold_hu:g} HU")
     return figure

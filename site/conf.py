@@ -57,12 +57,12 @@ html_theme_options = {
 
 
 def as_written(app, what, name, obj, options, lines: list[str]) -> None:
-    """Keep two things that a docstring may say and reST reads otherwise: |x|, and a colon in a property's line."""
+    """Keep two things that a docstring may say and reST reads otherwise: |x|, and a colon in the line of a value."""
     for i, line in enumerate(lines):
         pieces = line.split("`")
         pieces[::2] = [re.sub(r"(?<!\\)\|(?=\S)", r"\\|", piece) for piece in pieces[::2]]
         lines[i] = "`".join(pieces)
-    if what in ("attribute", "property"):
+    if what in ("attribute", "data", "property"):
         lines[:0] = ["..", ""]  # an empty comment: else napoleon reads "type: text" in line one
 
 

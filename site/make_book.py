@@ -19,7 +19,8 @@ from sphinx.pycode import ModuleAnalyzer
 SITE = Path(__file__).resolve().parent
 sys.path.insert(0, str(SITE.parent / "tools"))
 
-from book import LIBRARY, ROOT, Chapter, chapters  # noqa: E402
+from book import LIBRARY, ROOT, WORKSHOP, Chapter, chapters  # noqa: E402
+from registry import Registry, read_registry  # noqa: E402
 
 TAGS = {"test": "hide-input", "hide": "remove-cell"}  # what MyST-NB calls these `#|` lines
 
@@ -53,8 +54,9 @@ def readable(chapter: Chapter) -> nbformat.NotebookNode:
                 continue
         cells.append(cell)
     if chapter.module:
+        kind = "workshop" if chapter.workshop else "chapter"
         name = f"{LIBRARY}.{chapter.module}"
-        note = f"*Library:* this chapter writes the module {{py:mod}}`{name}`."
+        note = f"*Library:* this {kind} writes the module {{py:mod}}`{name}`."
         cells.insert(1, nbformat.v4.new_markdown_cell(note))
     notebook.cells = cells
     return notebook
@@ -65,35 +67,70 @@ def module_page(chapter: Chapter) -> str:
     name = f"{LIBRARY}.{chapter.module}"
     module = importlib.import_module(name)
     found = {constant for _, constant in ModuleAnalyzer.for_module(name).find_attr_docs()}
-    page = [name, "=" * len(name), "", f"Taught in :doc:`/{chapter.path.stem}`.", ""]
-    page += [f".. automodule:: {name}", "", f".. py:currentmodule:: {name}", ""]
+    lines = [name, "=" * len(name), "", f"Written in :doc:`/{page(chapter)}`.", ""]
+    passed_on = {}  # what it hands on from another module is described there, once
+    for member in module.__all__:
+        home = getattr(getattr(module, member), "__module__", name)
+        if home != name and str(home).startswith(f"{LIBRARY}."):
+            passed_on.setdefault(home, []).append(member)
+    for home, names in passed_on.items():
+        lines += [f"Also here, from :py:mod:`{home}`: {', '.join(f'``{n}``' for n in names)}.", ""]
+    hidden = ", ".join(n for names in passed_on.values() for n in names)
+    lines += [f".. automodule:: {name}"] + [f"   :exclude-members: {hidden}"] * bool(hidden)
+    lines += ["", f".. py:currentmodule:: {name}", ""]
     for constant in module.__all__:
         value = getattr(module, constant)
         if not callable(value) and constant not in found:
-            page += [f".. py:data:: {constant}", f"   :type: {type(value).__name__}"]
-            page += [f"   :value: {value!r}"] * (len(repr(value)) < 200) + [""]
-    return "\n".join(page)
+            lines += [f".. py:data:: {constant}", f"   :type: {type(value).__name__}"]
+            lines += [f"   :value: {value!r}"] * (len(repr(value)) < 200) + [""]
+    return "\n".join(lines)
+
+
+def page(chapter: Chapter) -> str:
+    """Where the page of a chapter lies in the web book, without its ending."""
+    return f"{WORKSHOP}/{chapter.path.stem}" if chapter.workshop else chapter.path.stem
+
+
+def contents(registry: Registry) -> str:
+    """The sidebar: the parts of the book, the modules, and the workshops as an appendix."""
+    trees = []
+    for part in registry.parts:
+        inside = [entry.chapter for entry in registry.lectures if entry.part == part]
+        if inside:
+            trees.append(toctree(part, [f"{short_title(c)} <{page(c)}>" for c in inside]))
+    trees.append(toctree("Library", ["Modules <api/index>"]))
+    if registry.workshops:
+        trees.append(toctree("Appendix", ["Workshop notebooks <workshop/index>"]))
+    return "\n\n".join(trees)
+
+
+def appendix(registry: Registry) -> str:
+    """The first page of the workshops."""
+    lines = [f"- {{doc}}`{entry.stem}`: {entry.line}" for entry in registry.workshops]
+    entries = [f"{short_title(w.chapter)} <{w.stem}>" for w in registry.workshops]
+    text = "Plumbing that the chapters lean on: one job a notebook. No path through the book leads here."
+    return "\n\n".join(
+        ["# Workshop notebooks", text, "\n".join(lines), toctree("Workshop", entries), ""]
+    )
 
 
 def gather(pages: Path, root: Path = ROOT) -> None:
     """Write the sources that Sphinx reads: index first, then the chapters by number, then the modules."""
-    book = chapters(root)
+    book, registry = chapters(root), read_registry(root)
     if not any(chapter.path.name == "index.ipynb" for chapter in book):
         raise SystemExit(f"{root / 'nbs' / 'index.ipynb'}: expected the first page of the book")
-    (pages / "api").mkdir(parents=True)
-    numbered = [chapter for chapter in book if chapter.path.name != "index.ipynb"]
-    modules = [chapter for chapter in numbered if chapter.module]
+    for folder in ("api", WORKSHOP):
+        (pages / folder).mkdir(parents=True)
+    modules = [chapter for chapter in book if chapter.module]
     for chapter in book:
         notebook = readable(chapter)
-        if chapter not in numbered:
-            entries = [f"{short_title(c)} <{c.path.stem}>" for c in numbered]
-            trees = (
-                toctree("Chapters", entries) + "\n\n" + toctree("Library", ["Modules <api/index>"])
-            )
-            notebook.cells.append(nbformat.v4.new_markdown_cell(trees))
-        nbformat.write(notebook, pages / chapter.path.name)
+        if chapter.path.name == "index.ipynb":
+            notebook.cells.append(nbformat.v4.new_markdown_cell(contents(registry)))
+        nbformat.write(notebook, pages / f"{page(chapter)}.ipynb")
     for chapter in modules:
         (pages / "api" / f"{chapter.module}.rst").write_text(module_page(chapter))
+    if registry.workshops:
+        (pages / WORKSHOP / "index.md").write_text(appendix(registry))
     lines = [f"- {{py:mod}}`{LIBRARY}.{c.module}`: {one_line(c)}" for c in modules]
     tree = toctree("Modules", [c.module for c in modules])
     text = "# Library\n\nOne module a chapter, in the order of the book.\n\n" + "\n".join(lines)

@@ -21,7 +21,10 @@ def run(out: Path) -> str:
 def kill_when(out: Path, sign: Path) -> None:
     """Start the benchmark and kill it, with no chance to tidy up, as soon as `sign` exists."""
     process = subprocess.Popen(
-        [MR2CT, *WORDS, out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        [MR2CT, *WORDS, out],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     for _ in range(6000):
         if sign.exists():

@@ -23,7 +23,9 @@ def mr2ct(*words: object) -> str:
 
 def test_benchmark_and_synthesis_of_the_real_pair(data_dir: Path, tmp_path: Path):
     data, out = data_dir / "mri_dir_porcine" / "registered", tmp_path / "study"
-    said = mr2ct("bench", "--data", data, "--profile", "smoke", "--out", out, "--accelerator", "cpu")
+    said = mr2ct(
+        "bench", "--data", data, "--profile", "smoke", "--out", out, "--accelerator", "cpu"
+    )
     for sentence in ("one object", "gap"):
         assert sentence in said.lower() and sentence in (out / "report.html").read_text().lower()
     scores = pd.read_csv(out / "cases.csv")
@@ -39,7 +41,10 @@ def test_benchmark_and_synthesis_of_the_real_pair(data_dir: Path, tmp_path: Path
 
 
 def test_the_real_pair_from_dicom_is_registered_as_well_as_by_hand(data_dir: Path, tmp_path: Path):
-    zips, by_hand = data_dir / "mri_dir_porcine", data_dir / "mri_dir_porcine" / "registered" / "porcine"
+    zips, by_hand = (
+        data_dir / "mri_dir_porcine",
+        data_dir / "mri_dir_porcine" / "registered" / "porcine",
+    )
     script = Path(__file__).parents[1] / "data_scripts" / "mri_dir_porcine.py"
     words = (script, tmp_path / "ours", "--mr", zips / "MR.zip", "--ct", zips / "CT.zip")
     subprocess.run([sys.executable, *map(str, words)], check=True, timeout=180)
@@ -49,7 +54,9 @@ def test_the_real_pair_from_dicom_is_registered_as_well_as_by_hand(data_dir: Pat
     seen = to_array(resample(ours.mask, like=theirs.ct, interpolation="nearest", fill=0)) > 0
     both, mr = seen & theirs.body(), to_array(theirs.mr["t2"])
     assert both.sum() > 0.95 * theirs.body().sum()
-    assert mutual_information(mr, ct, mask=both) >= 0.98 * mutual_information(mr, to_array(theirs.ct), mask=both)
+    assert mutual_information(mr, ct, mask=both) >= 0.98 * mutual_information(
+        mr, to_array(theirs.ct), mask=both
+    )
     # Information alone is not enough: a wrong orientation of this pair has reached 1.14 times as much.
     meat = [np.clip(v[both], -200, 300) for v in (ct, to_array(theirs.ct))]
     assert np.corrcoef(*meat)[0, 1] > 0.6

@@ -8,7 +8,9 @@ import sys
 import tomllib
 
 import pytest
-from book import LIBRARY, ROOT
+from book import LIBRARY, ROOT, chapters, notebooks
+from check_docs import problems as gaps
+from export import FRONT_DOOR
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from rules import imported, late_imports, machine_words, undocumented
@@ -17,7 +19,7 @@ import mr2ct
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MODULES = sorted(p for p in (ROOT / LIBRARY).glob("*.py") if not p.name.startswith("_"))
-NOT_IN_LIBRARY = {  # why: see the design notes in CONTRIBUTING.md
+NOT_IN_LIBRARY = {  # and why
     "torchvision": "has no CPU build that matches a CPU torch, and its import then fails",
     "lpips": "needs torchvision",
     "fastcore": "belongs to nbdev, which readers of the library do not install",
@@ -25,11 +27,15 @@ NOT_IN_LIBRARY = {  # why: see the design notes in CONTRIBUTING.md
 }
 
 
+def test_each_module_has_one_notebook():
+    assert [p.stem for p in MODULES] == sorted(c.module for c in chapters() if c.module)
+
+
 def test_a_chapter_imports_only_from_earlier_chapters():
     assert late_imports(ROOT) == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "nbs").glob("*.ipynb")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", notebooks(), ids=lambda p: p.stem)
 def test_a_notebook_names_its_kernel(path):
     kernel = json.loads(path.read_text())["metadata"].get("kernelspec", {}).get("name")
     assert kernel == "python3", f"{path.name}: JupyterLab would ask the reader for a kernel"
@@ -61,6 +67,33 @@ def test_every_dependency_is_pinned():
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
 def test_public_functions_have_docstrings_and_type_hints(path):
     assert undocumented(path) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
+def test_public_functions_describe_their_arguments_and_errors(path):
+    assert gaps(ROOT, [path.stem]) == []
+
+
+def test_import_shows_the_modules_and_the_names_that_are_wanted_most():
+    assert set(dir(mr2ct)) == {"__version__", *FRONT_DOOR, *(p.stem for p in MODULES)}
+    assert mr2ct.BadInput is mr2ct.errors.BadInput
+    with pytest.raises(AttributeError, match="no attribute 'jugde'"):
+        mr2ct.jugde
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Top names of the modules that a fresh Python has loaded after a statement."""
+    asks = f"import sys; {statement}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_an_import_costs_what_is_used():
+    heavy = {"torch", "numpy", "nibabel", "SimpleITK", "pydicom", "skimage", "ipywidgets"}
+    heavy |= {"IPython", "matplotlib", "pandas", "scipy", "sklearn", "numba"}
+    assert heavy & loaded_by("import mr2ct; dir(mr2ct); mr2ct.BadInput") == set()
+    beyond = loaded_by("import mr2ct.losses") - loaded_by("import torch")
+    assert heavy & beyond == set(), "mr2ct.losses costs torch and nothing else"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)

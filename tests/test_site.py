@@ -6,11 +6,12 @@ import sys
 from importlib.util import find_spec
 
 import pytest
-from book import ROOT, chapters
+from book import ROOT
+from registry import read_registry
 
 for package in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx-mathjax-offline"):
     if find_spec(package) is None:
-        reason = f"{package} is not installed: `make site` installs it"
+        reason = f"{package} is not installed: `make setup` installs it"
         pytest.skip(reason, allow_module_level=True)
 
 from make_book import faults  # noqa: E402
@@ -18,24 +19,36 @@ from make_book import faults  # noqa: E402
 
 def test_the_web_book_is_whole(tmp_path):
     run = [sys.executable, str(ROOT / "site" / "make_book.py"), str(tmp_path)]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     html = tmp_path / "html"
     assert done.stdout.splitlines()[-1] == str(html / "index.html")
 
-    book = [chapter for chapter in chapters() if chapter.number is not None]
+    said = [line for line in done.stderr.splitlines() if "ERROR" in line or "WARNING" in line]
+    assert said == [], "docstrings or pages that Sphinx cannot read"
+
+    registry = read_registry()
     index = (html / "index.html").read_text()
+    sidebar = index[index.index("bd-links") :]
     shown = re.findall(
-        r'class="toctree-l1"><a class="reference internal" href="(\d\d_\w+)\.html"', index
+        r'class="toctree-l1"><a class="reference internal" href="(\d\d_\w+)\.html"', sidebar
     )
-    assert list(dict.fromkeys(shown)) == [chapter.path.stem for chapter in book]
-    for chapter in book:
-        page = (html / f"{chapter.path.stem}.html").read_text()
-        assert not re.search(r"<span class=\"c1\">#\s?\|", page), (
-            f"{chapter.path.name} shows `#|` lines"
+    assert list(dict.fromkeys(shown)) == [entry.stem for entry in registry.lectures]
+    captions = re.findall(r'class="caption-text">([^<]+)<', sidebar)
+    parts = [p for p in registry.parts if any(entry.part == p for entry in registry.lectures)]
+    assert list(dict.fromkeys(captions))[: len(parts) + 2] == [*parts, "Library", "Appendix"]
+    for entry in registry.lectures + registry.workshops:
+        folder = html / "workshop" if entry.chapter.workshop else html
+        page = (folder / f"{entry.stem}.html").read_text()
+        assert not re.search(r"<span class=\"c1\">#\s?\|", page), f"{entry.stem} shows `#|` lines"
+        tests = sum("test" in cell.directives for cell in entry.chapter.cells)
+        assert page.count("Show tests") == tests, f"{entry.stem} does not fold its test cells"
+        drawings = sum(
+            "image/svg+xml" in o.get("data", {}) for c in entry.chapter.cells for o in c.outputs
         )
-        if chapter.module:
-            assert (html / "api" / f"{chapter.module}.html").exists()
+        assert len(re.findall(r'<img[^>]+src="[^"]+\.svg"', page)) >= drawings
+        if entry.chapter.module:
+            assert (html / "api" / f"{entry.chapter.module}.html").exists()
 
 
 def test_broken_links_and_outside_files_are_found(tmp_path):

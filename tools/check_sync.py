@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import registry
 from book import LIBRARY, ROOT, notebooks
 from export import MARK, clean_and_export, faults_before_export, generated
 
@@ -47,6 +48,8 @@ def problems(root: Path) -> list[str]:
                 found.append(
                     f"{name}: not clean (execution counts or editor metadata); run `make export`"
                 )
+    if (root / registry.PLAN).exists():
+        found += registry.problems(root)
     by_hand = {
         p.relative_to(root) for p in (root / LIBRARY).rglob("*.py") if "__pycache__" not in p.parts
     }

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import registry
 from book import LIBRARY, ROOT, chapters, directives, notebooks
 from export_tests import FOLDER as TESTS
 from export_tests import export_tests
@@ -162,6 +163,9 @@ def main(root: Path) -> int:
     if faults := faults_before_export(root):
         print(*faults, sep="\n", file=sys.stderr)
         return 1
+    if (root / registry.PLAN).exists():
+        for name in registry.write(root):
+            print(f"wrote the tables of {name}")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         clean_and_export(root, out)

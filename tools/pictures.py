@@ -18,6 +18,7 @@ COLOUR_ERROR = (
     2.0  # mean error of a coloured pixel, of 255, above which a palette is not good enough
 )
 MIN_DPI = 100
+FEW = 32  # greys, below which a picture that shows grey tissue has bands
 INCH_IN_M = 0.0254
 
 
@@ -85,8 +86,9 @@ def small_png(encoded: str | list[str]) -> str:
     rgb = np.asarray(picture.convert("RGB"))
     if (spread(rgb) <= TINT).all():
         return encode(Image.fromarray(rgb[..., 1]), dpi)
+    exact = encode(Image.fromarray(rgb), dpi)
     small, error = with_palette(rgb)
-    return encode(small if error <= COLOUR_ERROR else Image.fromarray(rgb), dpi)
+    return min(exact, encode(small, dpi), key=len) if error <= COLOUR_ERROR else exact
 
 
 def small_page(html: str) -> str:
@@ -116,11 +118,14 @@ def picture_faults(encoded: str | list[str]) -> list[str]:
     if picture.mode == "P":
         rgb = np.asarray(picture.convert("RGB"))
         apart, light = spread(rgb), rgb.mean(-1)
-        greys = len(np.unique(rgb[apart <= TINT][:, 1]))
-        # Near white and near black a colour map has such pixels by itself.
-        tinted = ((apart > TINT) & (apart <= 16) & (light > 24) & (light < 232)).mean()
-        if tinted > 0.02 and greys < 32:
+        levels = len(np.unique(rgb[apart <= TINT][:, 1]))
+        # Near white and near black a colour map has such pixels by itself. Letters alone bring more greys than FEW.
+        between = (light > 24) & (light < 232)
+        tinted = ((apart > TINT) & (apart <= 40) & between).mean()
+        grey = ((apart <= TINT) & between).mean()
+        if levels < FEW and (tinted > 0.02 or grey > 0.1):
             found.append(
-                f"greys are tinted ({tinted:.0%} of the pixels) and {greys} pure ones left; store it anew: `make notebooks`"
+                f"{levels} greys are left and {tinted:.0%} of its pixels are tinted, a palette has spoilt it; "
+                "store it anew: `make notebooks`"
             )
     return found

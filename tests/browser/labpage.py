@@ -22,7 +22,11 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage"
 ).split()
-START_S, RUN_S, REDRAW_S = 90, 240, 15  # a chapter takes up to a minute alone; tests may share the machine
+START_S, RUN_S, REDRAW_S = (
+    90,
+    240,
+    15,
+)  # a chapter takes up to a minute alone; tests may share the machine
 
 # The pixels themselves: the address of the picture changes even where the picture does not.
 PIXELS = """img => {

@@ -44,7 +44,9 @@ EXPLORERS = [  # chapter, call, sliders, menus
 ]
 
 
-@pytest.mark.parametrize("chapter, call, sliders, menus", EXPLORERS, ids=[e[0][:-6] for e in EXPLORERS])
+@pytest.mark.parametrize(
+    "chapter, call, sliders, menus", EXPLORERS, ids=[e[0][:-6] for e in EXPLORERS]
+)
 def test_an_explorer_follows_its_controls(open_notebook, chapter, call, sliders, menus):
     notebook = open_notebook(chapter)
     explorer = notebook.widget(call)
