@@ -113,8 +113,8 @@ def window_weights(side: int, causal: bool = False) -> np.ndarray:
     Returns:
         float32 (side * side,), or (side * side // 2,) for the causal half, in scan-line order.
 
-    >>> window_weights(3).reshape(3, 3).round(2).tolist()
-    [[0.06, 0.13, 0.06], [0.13, 0.32, 0.13], [0.06, 0.13, 0.06]]
+    >>> (1000 * window_weights(3)).round().astype(int).reshape(3, 3).tolist()
+    [[51, 124, 51], [124, 301, 124], [51, 124, 51]]
     """
     g = np.exp(-0.5 * ((np.arange(side) - side // 2) / (side / 4)) ** 2)
     weights = np.outer(g, g).ravel()
@@ -162,7 +162,7 @@ def framed(prime: np.ndarray, coarse: np.ndarray | None, outside: np.ndarray | f
     frame[:, _REACH:-_REACH, _REACH:-_REACH] = prime
     return frame
 
-# %% ../nbs/12_image_analogies.ipynb #62349a80
+# %% ../nbs/12_image_analogies.ipynb #e46899f7
 def oriented_responses(image: np.ndarray, sigma: float = 2.0) -> np.ndarray:
     """The fourth derivative of a Gaussian along 0, 45, 90 and 135 degrees, steered from the five of the axes.
 
@@ -310,7 +310,7 @@ def _scan(
             source[y, x] = coherence if found < 0 else found
             frame[y + _REACH, x + _REACH] = level.prime[source[y, x]]
 
-# %% ../nbs/12_image_analogies.ipynb #52f25a01
+# %% ../nbs/12_image_analogies.ipynb #5143d7f7
 @dataclass(frozen=True)
 class Sources:
     """Where each pixel of B' comes from.

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['squared_distance', 'nearest_of_all', 'SearchTree', 'build_tree', 'nearest_in_tree']
 
-# %% ../nbs/workshop/12_search.ipynb #74a7c447
+# %% ../nbs/workshop/12_search.ipynb #4a8238ee
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from .errors import BadInput
 
-# %% ../nbs/workshop/12_search.ipynb #4bc39e77
+# %% ../nbs/workshop/12_search.ipynb #45703381
 @njit(nogil=True)
 def squared_distance(table: np.ndarray, row: int, query: np.ndarray, stop: float) -> float:
     """Squared distance of a row to the query; given up, and then above `stop`, where it cannot win.
@@ -55,7 +55,7 @@ def nearest_of_all(table: np.ndarray, query: np.ndarray, below: float) -> int:
             best, found = d, row
     return found
 
-# %% ../nbs/workshop/12_search.ipynb #778368d1
+# %% ../nbs/workshop/12_search.ipynb #7d851628
 class SearchTree(NamedTuple):
     """A kd-tree over the main axes of a feature table, as plain arrays that compiled code can read."""
 
@@ -108,11 +108,9 @@ def build_tree(features: np.ndarray, axes: int = 12, leaf: int = 16) -> SearchTr
     parts = (np.array(axis, np.int64), np.array(split, np.float32), np.array(child, np.int64))
     return SearchTree(basis, np.ascontiguousarray(points[order]), order, *parts)
 
-# %% ../nbs/workshop/12_search.ipynb #4b9e4aa1
+# %% ../nbs/workshop/12_search.ipynb #c42b2710
 @njit(nogil=True)
-def nearest_in_tree(
-    tree: SearchTree, table: np.ndarray, query: np.ndarray, below: float, leaves: int
-) -> int:
+def nearest_in_tree(tree: SearchTree, table: np.ndarray, query: np.ndarray, below: float, leaves: int) -> int:  # fmt: skip
     """Like `nearest_of_all`, but gives up the search after `leaves` leaves of the tree.
 
     Args:
