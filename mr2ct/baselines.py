@@ -285,6 +285,9 @@ class ForestRegression(_VoxelRegression):
         samples: voxels kept of each training case, at least 3.
         seed: of samples and trees; the same seed and cases give the same forest.
 
+    Raises:
+        BadInput: no tree, or an empty leaf.
+
     Source:
         Breiman 2001, from scikit-learn; features as is usual in synthetic CT by forests. Chapter 10.
     """
