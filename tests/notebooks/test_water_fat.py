@@ -14,7 +14,7 @@ from PIL import Image
 
 from mr2ct.errors import BadInput
 from mr2ct.phantom import ECHO_MS, LABELS, ONE_PEAK, fat_phasor, make_case
-from mr2ct.volumes import body_mask, dixon, load, make_image, to_array
+from mr2ct.volumes import body_mask, load, make_image, to_array
 from mr2ct.water_fat import (
     called_fat,
     dixon_explorer,
