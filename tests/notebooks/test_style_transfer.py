@@ -279,7 +279,7 @@ def _raises(message, call):
 def test_bad_input_is_named():
     net, x = _net(), _random(1, 3, 16, 16)
     part = {k: v for k, v in random_weights("vgg19").items() if k in ("features.0.weight", "features.0.bias")}  # fmt: skip
-    shallow = type(net)("vgg19", part, False, "ends early")
+    shallow = type(net)("vgg19", part, trained=False, source="ends early")
     run = partial(transfer, net, content=x, style=x, recipe=SHALLOW, evaluations=1)
     calls = [
         ("content: expected 2 by 2 pixels or more, got \\(1, 1\\)", lambda: run(content=x[..., :1, :1])),
@@ -321,7 +321,9 @@ def test_weights_of_another_shape_are_refused():
     state = random_weights("vgg19") | {"features.2.weight": torch.zeros(64, 64, 1, 1)}
     _raises(
         r"state: expected features.2.weight of shape \(64, 64, 3, 3\)",
-        lambda: transfer(type(_net())("vgg19", state, False, "wrong"), _random(1, 3, 8, 8)),
+        lambda: transfer(
+            type(_net())("vgg19", state, trained=False, source="wrong"), _random(1, 3, 8, 8)
+        ),
     )
 
 
