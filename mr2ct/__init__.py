@@ -36,6 +36,7 @@ _MODULES = (
     "water_fat",
     "baselines",
     "style_transfer",
+    "search",
     "image_analogies",
     "compare",
     "border_view",
