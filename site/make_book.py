@@ -42,11 +42,15 @@ def toctree(caption: str, entries: list[str]) -> str:
 def readable(chapter: Chapter) -> nbformat.NotebookNode:
     """The notebook as a reader wants it: without `#|` lines, tests folded away, its module named."""
     notebook = nbformat.read(chapter.path, as_version=4)
-    cells = []
+    cells, heading = [], ""
     for cell, known in zip(notebook.cells, chapter.cells, strict=True):
-        if known.kind == "code":
+        if known.kind == "markdown":
+            heading = (re.findall(r"^#+ (.+)$", known.source, re.MULTILINE) or [heading])[-1]
+        else:
             cell.source = known.code.strip("\n")
             cell.metadata["tags"] = [TAGS[name] for name in known.directives if name in TAGS]
+            if "figure" in known.directives:  # else a screen reader spells the name of the file
+                cell.metadata["mystnb"] = {"image": {"alt": f"Picture for “{heading}”"}}
             if "test" in known.directives:
                 prompts = {"code_prompt_show": "Show tests", "code_prompt_hide": "Hide tests"}
                 cell.metadata["mystnb"] = prompts

@@ -130,3 +130,29 @@ def test_mr2ct_commands_in_the_texts_exist():
     run = [sys.executable, "-c", "from mr2ct.cli import main; main()", "--help"]
     shown = subprocess.run(run, capture_output=True, text=True, check=True).stdout
     assert {pair for pair in words if not re.search(rf"\b{pair[1]}\b", shown)} == set()
+
+
+def test_setup_alone_installs():
+    """No other command asks the network: the rule that fills .venv is the only one with pip."""
+    rules = re.split(
+        r"^(?=[$\w][^\n:=]*:(?!=))", (ROOT / "Makefile").read_text(), flags=re.MULTILINE
+    )
+    assert [rule.split(":")[0] for rule in rules if "pip" in rule] == ["$(INSTALLED)"]
+    extras = re.search(r"-e '\.\[(.+)\]'", (ROOT / "Makefile").read_text())[1].split(",")
+    assert set(extras) == set(PROJECT["optional-dependencies"]), "setup installs every extra"
+
+
+@pytest.mark.parametrize(
+    "given, profile, folder",
+    [([], "laptop", "workbook"), (["PROFILE=smoke"], "smoke", "workbook-smoke")],
+)
+def test_the_workbook_takes_a_profile(given, profile, folder):
+    run = ["make", "-n", "workbook", *given, "INSTALLED="]
+    said = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert f"mr2ct bench --profile {profile} --out {folder}\n" in said
+
+
+def test_the_front_page_has_its_picture():
+    picture = ROOT / "site" / "front.png"
+    assert picture.stat().st_size < 150_000
+    assert f"]({picture.relative_to(ROOT)})" in (ROOT / "README.md").read_text()
