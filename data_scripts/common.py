@@ -4,7 +4,6 @@ import csv
 import functools
 import hashlib
 import inspect
-import os
 import shutil
 import sys
 import zipfile
@@ -15,9 +14,12 @@ import nibabel as nib
 import pandas as pd
 import typer
 
-from mr2ct.datasets import fetch, home, list_cases, write_cases
-from mr2ct.prepare import Recipe, mutual_information, prepare_case
+from mr2ct.datasets import list_cases, write_cases
+from mr2ct.downloads import fetch, home
 from mr2ct.errors import BadInput
+from mr2ct.files import check_folder
+from mr2ct.information import mutual_information
+from mr2ct.prepare import Recipe, prepare_case
 from mr2ct.volumes import Case, read_case, to_array, write_case
 
 TCIA = "https://services.cancerimagingarchive.net/nbia-api/services/v1/getImageWithMD5Hash"
@@ -32,25 +34,28 @@ def run(command: Callable[..., None], licence: str) -> None:
     @functools.wraps(command)
     def with_licence(**options: object) -> None:
         print(f"Licence: {licence}", flush=True)
+        check_folder(options["out"])
         command(**options)
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command(help=f"{inspect.getdoc(command)}\n\nLicence: {licence}")(with_licence)
+    script = Path(sys.argv[0]).stem
     try:
-        return app()
+        code, text = app(standalone_mode=False) or 0, ""  # Typer turns Ctrl-C into the number 130
     except BadInput as error:
         code, text = 2, str(error)
     except OSError as error:
-        code, text = 2, f"{error.filename}: expected to read or write it, got: {error.strerror}"
-    except KeyboardInterrupt:
-        code, text = 130, "stopped; the same command goes on from here"
-    print(f"{Path(sys.argv[0]).stem}: {' '.join(text.split())}", file=sys.stderr)
+        why = error.strerror or error
+        code, text = 2, f"{error.filename or script}: expected to read or write it, got: {why}"
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        code, text = 2, f"{error.format_message()} (`--help` lists what it takes)"
+    if code == 130:
+        text = "stopped; what is written stays, and the same command goes on from here"
+    if text:
+        print(f"{script}: {' '.join(text.split())}", file=sys.stderr)
     sys.exit(code)
-
-
-def is_offline() -> bool:
-    """True when MR2CT_OFFLINE forbids to ask the network for anything."""
-    return os.environ.get("MR2CT_OFFLINE", "0") not in ("", "0")
 
 
 def download(url: str, name: str, checksum: str | None = None) -> Path:

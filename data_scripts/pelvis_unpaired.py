@@ -13,8 +13,9 @@ from common import TCIA, dicom, download, finish, is_written, run, write
 from scipy import ndimage
 
 from mr2ct.datasets import list_cases
-from mr2ct.prepare import correct_bias
+from mr2ct.dicom import unpack_zip
 from mr2ct.errors import BadInput
+from mr2ct.prepare import correct_bias
 from mr2ct.volumes import (
     Case,
     crop_or_pad,
@@ -25,7 +26,6 @@ from mr2ct.volumes import (
     spacing_mm,
     to_array,
     to_image,
-    unpack_zip,
 )
 
 LICENCE = (

@@ -10,14 +10,14 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import pooch
-import requests
 import typer
-from common import download, finish, information, is_offline, is_written, run, write
+from common import download, finish, information, is_written, run, write
 from pooch.downloaders import ZenodoRepository
 
-from mr2ct.datasets import check_case, home
-from mr2ct.prepare import rank_cases
+from mr2ct.case_files import check_case
+from mr2ct.downloads import home, is_offline
 from mr2ct.errors import BadInput
+from mr2ct.prepare import rank_cases
 from mr2ct.volumes import Case, crop_or_pad, load, read_case, shape_of
 
 LICENCE = (
@@ -40,7 +40,7 @@ def address(url: str) -> tuple[str, str]:
     try:
         record.populate_registry(registry)
         return record.download_url(FILE), registry.registry[FILE]
-    except (requests.RequestException, ValueError, KeyError) as why:
+    except (OSError, ValueError, KeyError) as why:  # requests' errors are OSErrors
         raise BadInput(f"{url}/{RECORD}: expected a record with {FILE}, got: {why}") from None
 
 

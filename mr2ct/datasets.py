@@ -77,10 +77,12 @@ def _one_object_note(table: pd.DataFrame) -> str:
         s: f"{a} to {b - 1}"
         for s, a, b in zip(table["split"], table["start"], table["stop"], strict=True)
     }
-    gap = table["start"].max() - table["stop"].min()
+    rows = table.sort_values("start")
+    gaps = rows["start"].to_numpy()[1:] - rows["stop"].to_numpy()[:-1]
+    told = f", a gap of {gaps.min()} slices between" if len(gaps) else ""
     parts = ", ".join(f"{split} on slices {r}" for split, r in ranges.items())
     return (
-        f"One object only ({table['id'].iloc[0]}): {parts}, a gap of {gap} slices between; the test is of the "
+        f"One object only ({table['id'].iloc[0]}): {parts}{told}; the test is of the "
         "same object, so the results say nothing about new patients."
     )
 

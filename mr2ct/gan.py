@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .unet import PixelNorm, pad_to_multiple
 from .errors import BadInput
+from .unet import PixelNorm, pad_to_multiple
 
 # %% ../nbs/30_gan.ipynb #c26fc2a9
 def gan_loss(logits: Tensor, real: bool, kind: str = "lsgan") -> Tensor:
@@ -27,7 +27,7 @@ def gan_loss(logits: Tensor, real: bool, kind: str = "lsgan") -> Tensor:
 
     Args:
         logits: raw outputs of any shape, no sigmoid.
-        real: the verdict they should give.
+        real: what they should say.
         kind: "lsgan", the squared distance to 1 or 0; or "log", the cross-entropy of the sigmoid.
 
     Returns:
@@ -37,7 +37,12 @@ def gan_loss(logits: Tensor, real: bool, kind: str = "lsgan") -> Tensor:
         BadInput: an unknown kind.
 
     Source:
-        Mao et al. 2016 with the targets 0, 1, 1; Goodfellow et al. 2014. Chapter 30.
+        Mao et al. 2016 with a = 0, b = c = 1; Goodfellow et al. 2014. Chapter 30.
+
+    >>> gan_loss(torch.tensor([0.5, 1.0]), real=True)
+    tensor(0.1250)
+    >>> gan_loss(torch.zeros(2, 1, 3, 3), real=False, kind="log")
+    tensor(0.6931)
     """
     if kind == "lsgan":
         return (logits - float(real)).square().mean()
@@ -45,8 +50,10 @@ def gan_loss(logits: Tensor, real: bool, kind: str = "lsgan") -> Tensor:
         return F.softplus(-logits if real else logits).mean()
     raise BadInput(f"kind: expected 'lsgan' or 'log', got {kind!r}")
 
-
-def discriminator_loss(net: nn.Module, real: Tensor, fake: Tensor, kind: str = "lsgan") -> Tensor:
+# %% ../nbs/30_gan.ipynb #eb7139d2
+def discriminator_loss(
+    net: nn.Module, real: Tensor, *, fake: Tensor, kind: str = "lsgan"
+) -> Tensor:
     """Half the loss on real images plus half the loss on fakes; nothing flows back to the generator.
 
     Args:
@@ -58,9 +65,16 @@ def discriminator_loss(net: nn.Module, real: Tensor, fake: Tensor, kind: str = "
     Returns:
         A scalar; "lsgan" stays near 0.25 where neither side wins, "log" near log 2.
 
+    Raises:
+        BadInput: an unknown kind.
+
     Source:
         Zhu et al. 2017, whose half slows the discriminator. Chapter 30.
+
+    >>> discriminator_loss(nn.Identity(), torch.tensor([0.9]), fake=torch.tensor([0.2]))
+    tensor(0.0250)
     """
+    # L_D = ½ (D(real) − 1)² + ½ D(fake)²
     return 0.5 * (gan_loss(net(real), True, kind) + gan_loss(net(fake.detach()), False, kind))
 
 
@@ -69,6 +83,14 @@ def freeze(*nets: nn.Module) -> Iterator[None]:
     """Within the block no parameter of these networks collects gradients; what enters them still does.
 
     The forward pass must happen inside the block; afterwards each parameter is as it was.
+
+    Args:
+        nets: the networks.
+
+    >>> net = nn.Linear(1, 1)
+    >>> with freeze(net):
+    ...     [p.requires_grad for p in net.parameters()]
+    [False, False]
     """
     flags = [(p, p.requires_grad) for net in nets for p in net.parameters()]
     for p, _ in flags:
@@ -80,7 +102,7 @@ def freeze(*nets: nn.Module) -> Iterator[None]:
             p.requires_grad_(flag)
 
 # %% ../nbs/30_gan.ipynb #cb425952
-def _norm(kind: str, channels: int) -> nn.Module:
+def _contest_norm(kind: str, channels: int) -> nn.Module:
     """A normalisation layer by name; "instance" as published, without scale and shift."""
     if kind == "instance":
         return nn.InstanceNorm2d(channels)
@@ -102,6 +124,11 @@ def init_normal(net: nn.Module, std: float = 0.02) -> None:
 
     Source:
         Radford et al. 2015; every network of Zhu et al. 2017 begins so. Chapter 30.
+
+    >>> net = nn.Linear(2, 3)
+    >>> init_normal(net)
+    >>> net.bias.tolist()
+    [0.0, 0.0, 0.0]
     """
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -128,10 +155,13 @@ class PatchDiscriminator(nn.Module):
 
     Source:
         Isola et al. 2017, appendix 6.1.2; Zhu et al. 2017. Chapter 30.
+
+    >>> PatchDiscriminator(2, 8)(torch.zeros(1, 2, 320, 192)).shape
+    torch.Size([1, 1, 38, 22])
     """
 
     def __init__(
-        self, in_channels: int = 1, width: int = 64, layers: int = 3, norm: str = "instance"
+        self, in_channels: int = 1, width: int = 64, *, layers: int = 3, norm: str = "instance"
     ) -> None:
         super().__init__()
         if layers < 1:
@@ -142,7 +172,7 @@ class PatchDiscriminator(nn.Module):
         for i in range(layers):
             stride = 2 if i < layers - 1 else 1
             parts.append(nn.Conv2d(widths[i], widths[i + 1], 4, stride, padding=1))
-            parts += [_norm(norm, widths[i + 1]), nn.LeakyReLU(0.2)]
+            parts += [_contest_norm(norm, widths[i + 1]), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*parts, nn.Conv2d(widths[-1], 1, 4, padding=1))
         init_normal(self)
 
@@ -174,6 +204,10 @@ class ImagePool:
 
     Source:
         Shrivastava et al. 2017, section 2.3, image by image as in Zhu et al. 2017. Chapter 30.
+
+    >>> pool = ImagePool(2)
+    >>> pool(torch.ones(3, 1, 4, 4)).shape, len(pool.images)
+    (torch.Size([3, 1, 4, 4]), 2)
     """
 
     def __init__(self, size: int, seed: int = 0) -> None:
@@ -203,33 +237,37 @@ class ImagePool:
         return {"images": images, "count": torch.tensor(self.count)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on where `state_dict` was taken; more images than `size` are a BadInput."""
+        """Go on where `state_dict` was taken.
+
+        Raises:
+            BadInput: more images than `size`.
+        """
         if len(state["images"]) > self.size:
             raise BadInput(f"images: expected at most {self.size}, got {len(state['images'])}")
         self.images, self.count = list(state["images"].clone()), int(state["count"])
 
 # %% ../nbs/30_gan.ipynb #5aea9de7
-class _Residual(nn.Module):
+class _ReflectedResidual(nn.Module):
     """x + two reflected 3×3 convolutions of x; no ReLU after the sum."""
 
     def __init__(self, channels: int, norm: str, dropout: float) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_conv(channels, channels, 3, norm),
+            *_reflected_conv(channels, channels, 3, norm),
             nn.Dropout(dropout),
-            *_conv(channels, channels, 3, norm)[:-1],
+            *_reflected_conv(channels, channels, 3, norm)[:-1],
         )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)
 
 
-def _conv(before: int, after: int, kernel: int, norm: str) -> list[nn.Module]:
+def _reflected_conv(before: int, after: int, kernel: int, norm: str) -> list[nn.Module]:
     """Reflect the border, convolve, normalise, ReLU; same size out as in."""
     return [
         nn.ReflectionPad2d(kernel // 2),
         nn.Conv2d(before, after, kernel),
-        _norm(norm, after),
+        _contest_norm(norm, after),
         nn.ReLU(),
     ]
 
@@ -251,12 +289,16 @@ class ResidualGenerator(nn.Module):
     Source:
         Johnson et al. 2016; Zhu et al. 2017, appendix 7.2. Ours: any size from 5×5 pixels, reflected up to
         multiples of 4 and cropped back. Convolutions keep their bias with every norm. Chapter 30.
+
+    >>> ResidualGenerator(2, width=4, blocks=1)(torch.zeros(1, 2, 101, 77)).shape
+    torch.Size([1, 1, 101, 77])
     """
 
     def __init__(
         self,
         in_channels: int = 1,
         out_channels: int = 1,
+        *,
         width: int = 64,
         blocks: int = 9,
         norm: str = "instance",
@@ -264,20 +306,24 @@ class ResidualGenerator(nn.Module):
     ) -> None:
         super().__init__()
         w = width
-        layers = _conv(in_channels, w, 7, norm)
+        layers = _reflected_conv(in_channels, w, 7, norm)
         for a, b in ((w, 2 * w), (2 * w, 4 * w)):
-            layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), _norm(norm, b), nn.ReLU()]
-        layers += [_Residual(4 * w, norm, dropout) for _ in range(blocks)]
+            layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), _contest_norm(norm, b), nn.ReLU()]
+        layers += [_ReflectedResidual(4 * w, norm, dropout) for _ in range(blocks)]
         for a, b in ((4 * w, 2 * w), (2 * w, w)):
             up = nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1)
-            layers += [up, _norm(norm, b), nn.ReLU()]
+            layers += [up, _contest_norm(norm, b), nn.ReLU()]
         self.layers = nn.Sequential(
             *layers, nn.ReflectionPad2d(3), nn.Conv2d(w, out_channels, 7), nn.Tanh()
         )
         init_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, out_channels, H, W) in [-1, 1]; H and W at least 5."""
+        """(N, C, H, W) to (N, out_channels, H, W) in [-1, 1]; H and W at least 5.
+
+        Raises:
+            BadInput: a smaller picture.
+        """
         height, width = x.shape[-2:]
         if min(height, width) < 5:
             raise BadInput(f"x: expected at least 5×5 pixels, got {height}×{width}")
@@ -287,12 +333,15 @@ class ResidualGenerator(nn.Module):
 def constant_then_linear(
     optimiser: torch.optim.Optimizer, steps: int, constant: int
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """The full rate for `constant` steps, then a straight line that would reach zero one step after the last.
+    """The full learning rate for `constant` steps, then a straight line that would reach zero one step after the last.
 
     Args:
-        optimiser: whose rate it sets.
+        optimiser: whose learning rate it sets.
         steps: steps in all; beyond them the rate is 0.
         constant: steps at the full rate, at most `steps`.
+
+    Returns:
+        The schedule; call its `step` after each step of the optimiser.
 
     Raises:
         BadInput: `constant` outside 0 to `steps`.
@@ -300,6 +349,10 @@ def constant_then_linear(
     Source:
         Zhu et al. 2017; factor 1 - max(0, k + 1 - constant) / (steps - constant + 1), where their k is an epoch and
         ours a step, as in Hiasa et al. 2018. Chapter 30.
+
+    >>> schedule = constant_then_linear(torch.optim.SGD([nn.Parameter(torch.zeros(1))]), 4, 2)
+    >>> [round(schedule.lr_lambdas[0](k), 2) for k in range(5)]
+    [1.0, 1.0, 0.67, 0.33, 0.0]
     """
     if not 0 <= constant <= steps:
         raise BadInput(f"constant: expected 0 to {steps} steps, got {constant}")

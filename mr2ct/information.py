@@ -8,7 +8,7 @@ __all__ = ['joint_histogram', 'mutual_information', 'normalized_mutual_informati
 # %% ../nbs/workshop/03_information.ipynb #753aac1e
 import numpy as np
 
-from .volumes import BadInput
+from .errors import BadInput
 
 # %% ../nbs/workshop/03_information.ipynb #911a4e44
 def _bin(values: np.ndarray, bins: int, percentiles: tuple[float, float]) -> np.ndarray:

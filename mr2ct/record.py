@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'INCOMPLETE', 'STAMP', 'as_text', 'to_csv', 'read_csv', 'digest', 'stamp', 'Record', 'read_config',
            'environments_of', 'check_record', 'results_folder', 'find_study', 'origin_of', 'read_study']
 
-# %% ../nbs/workshop/09_record.ipynb #151e0c81
+# %% ../nbs/workshop/09_record.ipynb #e24a4f25
 import csv
 import hashlib
 import io
@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from .errors import BadInput
-from .training import environment, write_text
+from .files import whole_file
+from .training import environment
 
 FORMAT = 2
 """Of a results folder; 1 had no runs.csv."""
@@ -147,13 +148,16 @@ class Record:
         Raises:
             BadInput: as for `open`.
         """
-        path = folder / "config.json"
-        old = read_config(folder)
-        for name in sorted(self.config.keys() - {"asks"}):
-            if old.get(name) != self.config[name]:
+        old, path = read_config(folder), folder / "config.json"
+        for name in sorted(self.config.keys() - {"asks", "profiles"}):
+            if differs := _difference(name, self.config[name], old.get(name)):
                 raise BadInput(
-                    f"{path}: expected {name} = {self.config[name]} to go on, got {old.get(name)}"
+                    f"{path}: expected {differs}: it holds another study, or another size of it"
                 )
+        for values, profile in old.get("profiles", {}).items():
+            wanted = self.config.setdefault("profiles", {}).setdefault(values, profile)
+            if differs := _difference(f"profile of {values or 'all runs'}", wanted, profile):
+                raise BadInput(f"{path}: expected {differs}: it was trained at another size")
         known = environments_of(folder)
         rows: dict[str, list[dict[str, Any]]] = {}
         for row in read_csv(folder / "cases.csv"):
@@ -174,7 +178,7 @@ class Record:
         run: str,
         rows: Sequence[Mapping[str, Any]],
         *,
-        run_dir: Path | None = None,
+        made: tuple[Mapping[str, Any], Mapping[str, Any]],
         **facts: Any,
     ) -> None:
         """Keep what a run wrote, with the commit and the versions that made it.
@@ -182,25 +186,24 @@ class Record:
         Args:
             run: its name, unlike any other.
             rows: of cases.csv, without the run's name.
-            run_dir: its folder, see `stamp`.
-            facts: further columns of runs.csv: the profile as trained, the features, the cost, …
+            made: from `stamp`, called in the process that did the work.
+            facts: further columns of runs.csv: method, seed, the profile as trained, the features, the cost, …
         """
-        who, machine = stamp(run_dir)
+        who, machine = (dict(part) for part in made)
         key = hashlib.sha256(json.dumps(machine, sort_keys=True).encode()).hexdigest()[:8]
         self.environments[key] = machine
         self.rows[run] = [{"run": run} | dict(row) for row in rows]
-        made = {"rows": len(rows), "digest": digest(self.rows[run])}
-        self.runs[run] = {"run": run} | facts | who | {"environment": key} | made
+        last = {"environment": key, "rows": len(rows), "digest": digest(self.rows[run])}
+        self.runs[run] = {"run": run} | facts | who | last
 
-    def write(self, order: Sequence[str] = ()) -> None:
+    def write(self, order: Callable[[Mapping[str, Any]], Any] | None = None) -> None:
         """Write the four files, each whole or not at all.
 
         Args:
-            order: names of runs; those that are not named come last, in the order in which they were added.
+            order: the place of a run among the others, from its row of runs.csv, as a key for `sorted`. With it the same
+                runs give the same bytes whatever came first.
         """
-        place = {name: i for i, name in enumerate([*order, *self.runs])}  # a later place wins
-        place |= {name: i for i, name in enumerate(order)}
-        names = sorted(self.runs, key=place.__getitem__)
+        names = sorted(self.runs, key=(lambda n: order(self.runs[n])) if order else None)
         cases = [row for name in names for row in self.rows[name]]
         texts = {
             "config.json": json.dumps(self.config, indent=2) + "\n",
@@ -209,7 +212,18 @@ class Record:
             "runs.csv": to_csv([self.runs[name] for name in names]),
         }
         for name, text in texts.items():
-            write_text(self.folder / name, text)
+            with whole_file(self.folder / name) as temporary:
+                temporary.write_text(text)
+
+
+def _difference(name: str, wanted: Any, got: Any) -> str:
+    """The first place where two values differ, in words; "" where they agree."""
+    if isinstance(wanted, dict) and isinstance(got, dict):
+        parts = (
+            _difference(f"{name}.{key}", wanted.get(key), got.get(key)) for key in wanted | got
+        )
+        return next((part for part in parts if part), "")
+    return "" if wanted == got else f"{name} = {wanted!r} to go on, got {got!r}"
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
@@ -282,8 +296,8 @@ def _check_run(
         found.append(
             f"cases.csv: expected the {run.get('rows')} rows that run {name} wrote, got {len(rows)} others"
         )
-    if any(row[key] != run.get(key) for row in rows for key in ("method", "seed") if key in row):
-        found.append(f"cases.csv: expected method and seed of run {name} in its rows, got others")
+    if any(row.get("seed", run.get("seed")) != run.get("seed") for row in rows):
+        found.append(f"cases.csv: expected the seed of run {name} in its rows, got another")
     if profiles and json.loads(run.get("profile") or "null") not in profiles:
         found.append(
             f"runs.csv: expected a profile that config.json names for run {name}, got {run.get('profile')}"

@@ -4,48 +4,70 @@
 
 # %% auto #0
 __all__ = ['VIEW_FUSIONS', 'to_slices', 'from_slices', 'in_plane', 'resize', 'square_pixels', 'ViewBatches', 'fuse_views',
-           'weight_triangle', 'ViewFusion', 'ViewNets', 'FusedViews', 'ThreeViews', 'seam', 'render_fusion',
-           'fusion_explorer']
+           'weight_triangle', 'ViewFusion', 'ViewNets', 'FusedViews', 'ThreeViews', 'seam']
 
 # %% ../nbs/23_three_views.ipynb #a5490a46
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import ipywidgets as W
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
 from .datasets import Batches, SliceStore
+from .errors import BadInput
 from .training import Profile
 from .unet import Regression, UNet
-from .view import connect, render_error, render_slice, to_png
-from .errors import BadInput
 from .volumes import VIEWS, Case, hu_to_unit, spacing_mm, to_array, unit_to_hu
 
 # %% ../nbs/23_three_views.ipynb #c080ae70
 def to_slices(volume: Tensor, view: str) -> Tensor:
-    """(C, D, H, W) to the slices of a view: axial (D, C, H, W), coronal (H, C, D, W), sagittal (W, C, D, H)."""
+    """(C, D, H, W) to the slices of a view: axial (D, C, H, W), coronal (H, C, D, W), sagittal (W, C, D, H).
+
+    >>> to_slices(torch.zeros(2, 20, 64, 48), "coronal").shape
+    torch.Size([64, 2, 20, 48])
+
+    Args:
+        volume: (C, D, H, W).
+        view: "axial", "coronal" or "sagittal".
+    """
     return volume.movedim(1 + VIEWS[view], 0)
 
 
 def from_slices(slices: Tensor, view: str) -> Tensor:
-    """The inverse of `to_slices`: (N, C, rows, columns) to (C, D, H, W)."""
+    """The inverse of `to_slices`: (N, C, rows, columns) to (C, D, H, W).
+
+    Args:
+        slices: as `to_slices` returns them.
+        view: "axial", "coronal" or "sagittal".
+    """
     return slices.movedim(0, 1 + VIEWS[view])
 
 
 def in_plane(zyx: Sequence[Any], view: str) -> tuple[Any, Any]:
-    """What belongs to the rows and to the columns of a view's slices, of a triple (z, y, x)."""
+    """What belongs to the rows and to the columns of a view's slices, of a triple (z, y, x).
+
+    >>> in_plane((7.5, 3.25, 3.0), "sagittal")
+    (7.5, 3.25)
+
+    Args:
+        zyx: a shape, a spacing, …
+        view: "axial", "coronal" or "sagittal".
+    """
     rows, columns = (value for axis, value in enumerate(zyx) if axis != VIEWS[view])
     return rows, columns
 
 
 def resize(slices: Tensor, size: Sequence[int]) -> Tensor:
-    """(N, C, H, W) to (N, C, h, w), `size` being (h, w), over the same field of view: linear, edges repeated."""
+    """(N, C, H, W) to (N, C, h, w) over the same field of view: linear, edges repeated.
+
+    Args:
+        slices: (N, C, H, W).
+        size: (h, w) in pixels.
+    """
     if tuple(slices.shape[-2:]) == tuple(size):
         return slices
     return F.interpolate(slices, tuple(size), mode="bilinear", align_corners=False)
@@ -53,6 +75,9 @@ def resize(slices: Tensor, size: Sequence[int]) -> Tensor:
 
 def square_pixels(slices: Tensor, spacing_mm: Sequence[float], pixel_mm: float) -> Tensor:
     """Resample slices so that a pixel is as high as it is wide.
+
+    >>> square_pixels(torch.zeros(1, 1, 20, 64), (7.5, 3.25), 3.25).shape
+    torch.Size([1, 1, 46, 64])
 
     Args:
         slices: (N, C, H, W).
@@ -75,7 +100,7 @@ class ViewBatches:
         cache: folder of the memory-mapped slices.
 
     Attributes:
-        pixel_mm: as used.  size: view -> (height, width) of its crops.  channels: names of the MR channels.
+        pixel_mm: as used.  size: view -> (height, width) of its crops.
     """
 
     def __init__(
@@ -96,12 +121,11 @@ class ViewBatches:
         self.size, self.parts = {}, {}
         for view in VIEWS:
             store = SliceStore(table, "train", cache=cache, view=view)
-            extent = [(n * s).max() for n, s in zip(in_plane(shape, view), in_plane(grid.T, view))]
-            largest = [max(1, round(mm / self.pixel_mm)) for mm in extent]
+            extents = zip(in_plane(shape, view), in_plane(grid.T, view), strict=True)
+            largest = [max(1, round((n * s).max() / self.pixel_mm)) for n, s in extents]
             self.size[view] = tuple(np.minimum(crop, largest).tolist())
             window = np.max([self._window(view, s) for s in grid], axis=0).tolist()
             self.parts[view] = Batches(store, batch_size, crop=tuple(window), seed=seed)
-        self.channels = store.channels
 
     def _window(self, view: str, spacing: Sequence[float]) -> list[int]:
         """The crop of a view in voxels of a case."""
@@ -134,6 +158,10 @@ def fuse_views(
 ) -> np.ndarray:
     """One volume from three.
 
+    >>> said = {"axial": np.full((1, 1, 1), 40), "coronal": np.full((1, 1, 1), 60), "sagittal": np.full((1, 1, 1), 900)}
+    >>> [round(float(fuse_views(said, how)[0, 0, 0])) for how in ("mean", "median", (2, 1, 1))]
+    [333, 60, 260]
+
     Args:
         views: "axial", "coronal", "sagittal" -> (D, H, W) HU, on one grid.
         how: "mean", "median", a view's name, a fitted `ViewFusion`, or three weights in the order of `VIEWS`,
@@ -163,11 +191,16 @@ def fuse_views(
         raise BadInput(f"weights: expected three with a sum that is not 0, got {how}")
     return np.tensordot(weights / weights.sum(), stack, 1)
 
-
+# %% ../nbs/23_three_views.ipynb #77911a6b
 def weight_triangle(
     views: Mapping[str, np.ndarray], truth: np.ndarray, *, mask: np.ndarray, steps: int = 20
 ) -> tuple[np.ndarray, np.ndarray]:
     """The MAE for every mixture of three views.
+
+    >>> views = {view: np.full((1, 1, 2), hu) for view, hu in zip(VIEWS, (0.0, 10.0, 20.0))}
+    >>> weights, cost = weight_triangle(views, np.full((1, 1, 2), 20.0), mask=np.ones((1, 1, 2), bool), steps=1)
+    >>> dict(zip(cost.round().tolist(), weights.tolist()))[0.0]
+    [0.0, 0.0, 1.0]
 
     Args:
         views: "axial", "coronal", "sagittal" -> (D, H, W) HU.
@@ -186,6 +219,9 @@ def weight_triangle(
 # %% ../nbs/23_three_views.ipynb #df2f009c
 class ViewFusion(nn.Module):
     """A convolution over three stacked views, in unit intensity and without bias, that starts as their mean.
+
+    >>> ViewFusion(1)(torch.tensor([0.1, 0.2, 0.6]).reshape(1, 3, 1, 1, 1)).item()  # doctest: +ELLIPSIS
+    0.3...
 
     Args:
         size: 1 for one weight a view, 3 for a neighbourhood of 3×3×3 voxels of each.
@@ -272,20 +308,12 @@ class FusedViews(Regression):
     """Three networks that synthesise, and the fusion of what they say; `ThreeViews` trains them."""
 
     def __init__(
-        self,
-        channels: int,
-        steps: int,
-        *,
-        width: int,
-        depth: int,
-        fusion: str,
-        pixel_mm: float | None,
-        **training: Any,
+        self, channels: int, steps: int, *, width: int, depth: int, **training: Any
     ) -> None:
         super().__init__(ViewNets(channels, width, depth), steps, **training)
-        self.channels, self.fusion = channels, fusion
+        self.in_channels, self.fusion = channels, "mean"
         self.learned = nn.ModuleDict({f"learned_{size}": ViewFusion(size) for size in (1, 3)})
-        self.register_buffer("pixel_mm", torch.tensor(float(pixel_mm or 0)))  # 0: not known yet
+        self.register_buffer("pixel_mm", torch.tensor(0.0))  # 0: not known yet
 
     def translate(self, mr: Tensor) -> Tensor:
         """Axial slices by the axial network alone; pixels as they come."""
@@ -298,8 +326,8 @@ class FusedViews(Regression):
         Raises:
             BadInput: not as many MR channels as in training.
         """
-        if len(case.mr) != self.channels:
-            expected = f"the {self.channels} channels of training"
+        if len(case.mr) != self.in_channels:
+            expected = f"the {self.in_channels} channels of training"
             raise BadInput(f"mr: expected {expected}, got {len(case.mr)}: {', '.join(case.mr)}")
         mr, spacing = torch.from_numpy(case.unit_mr()), spacing_mm(next(iter(case.mr.values())))
         known = self.pixel_mm > 0
@@ -363,8 +391,10 @@ class ThreeViews(FusedViews):
         share: bool = True,
     ) -> None:
         own = max(1, steps // len(VIEWS)) if share else steps
-        look = dict(width=width, depth=depth, fusion=fusion, pixel_mm=pixel_mm)
-        super().__init__(channels, own, learning_rate=learning_rate, loss=loss, **look)
+        training = dict(learning_rate=learning_rate, loss=loss)
+        super().__init__(channels, own, width=width, depth=depth, **training)
+        self.fusion = fusion
+        self.pixel_mm.fill_(pixel_mm or 0)
 
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
@@ -387,6 +417,11 @@ class ThreeViews(FusedViews):
 def seam(sct: np.ndarray, truth: np.ndarray, *, mask: np.ndarray, view: str) -> float:
     """Mean HU by which the error jumps between neighbouring slices of a view; 0 where errors run on smoothly.
 
+    >>> truth, mask = np.zeros((4, 2, 2)), np.ones((4, 2, 2), bool)
+    >>> steps = truth + np.array([5, -5, 5, -5])[:, None, None]
+    >>> seam(steps, truth, mask=mask, view="axial"), seam(steps, truth, mask=mask, view="coronal")
+    (10.0, 0.0)
+
     Args:
         sct: (D, H, W), HU.
         truth: (D, H, W), HU.
@@ -404,121 +439,3 @@ def seam(sct: np.ndarray, truth: np.ndarray, *, mask: np.ndarray, view: str) -> 
     if not both.any():
         raise BadInput(f"mask: expected neighbours across {view} slices, got none")
     return float(np.abs(np.diff(error, axis=0))[both].mean())
-
-# %% ../nbs/23_three_views.ipynb #483be94c
-def render_fusion(
-    views: Mapping[str, np.ndarray],
-    sct: np.ndarray,
-    *,
-    truth: np.ndarray,
-    spacing_mm: Sequence[float],
-    point: Sequence[int],
-    mask: np.ndarray | None = None,
-    width_px: int = 150,
-) -> np.ndarray:
-    """Three planes through a point (rows) of the three views, the fused volume, and its error (columns).
-
-    Args:
-        views: "axial", "coronal", "sagittal" -> (D, H, W) HU.
-        sct: (D, H, W), the fused volume, HU.
-        truth: (D, H, W), HU.
-        spacing_mm: (z, y, x).
-        point: (d, h, w), slice numbers.
-        mask: (D, H, W), where the error is shown; None: everywhere.
-        width_px: of one picture.
-
-    Returns:
-        uint8 RGB; HU from -300 to 700 in grey, errors from -300 (blue) to 300 (red).
-    """
-    rows = [_titles([f"{name} net" for name in VIEWS] + ["fused", "fused - true"], width_px)]
-    for plane, index in zip(VIEWS, point, strict=True):
-        down, across = (
-            n * s for n, s in zip(in_plane(truth.shape, plane), in_plane(spacing_mm, plane))
-        )
-        height = max(1, round(width_px * down / across))
-        where = {"spacing_mm": spacing_mm, "view": plane, "index": int(index), "height_px": height}
-        shown = (*map(views.get, VIEWS), sct)
-        row = [render_slice(v, **where, window=1000, level=200) for v in shown]
-        row.append(render_error(sct, truth, **where, mask=mask))
-        rows.append(np.concatenate([_as_wide(picture, width_px) for picture in row], axis=1))
-    return np.concatenate(rows)
-
-
-def _as_wide(picture: np.ndarray, width_px: int) -> np.ndarray:
-    """Cut or filled with black at the right, where rounding made a picture a pixel off."""
-    fill = max(0, width_px - picture.shape[1])
-    return np.pad(picture, ((0, 0), (0, fill), (0, 0)))[:, :width_px]
-
-
-def _titles(names: Sequence[str], width_px: int) -> np.ndarray:
-    """A strip of titles, one above each column of pictures."""
-    strip = Image.new("RGB", (width_px * len(names), 20), "white")
-    pen, font = ImageDraw.Draw(strip), ImageFont.load_default(13)
-    for i, name in enumerate(names):
-        pen.text(((i + 0.5) * width_px, 10), name, "black", anchor="mm", font=font)
-    return np.asarray(strip)
-
-# %% ../nbs/23_three_views.ipynb #7fae3964
-def fusion_explorer(
-    views: Mapping[str, np.ndarray],
-    truth: np.ndarray,
-    *,
-    spacing_mm: Sequence[float],
-    mask: np.ndarray | None = None,
-    fused: Mapping[str, np.ndarray] | None = None,
-    width_px: int = 150,
-) -> W.Box:
-    """Weigh three views by hand and see the fused volume, its error and its MAE.
-
-    Args:
-        views: "axial", "coronal", "sagittal" -> (D, H, W) HU, see `FusedViews.views`.
-        truth: (D, H, W), HU.
-        spacing_mm: (z, y, x).
-        mask: (D, H, W) bool, where errors count; None: everywhere.
-        fused: further volumes by name for the menu, such as learned fusions; the median is always there.
-        width_px: of one picture.
-
-    Returns:
-        A box: menu, three weights and three positions (told apart by their `description`), caption, pictures.
-
-    Raises:
-        BadInput: see `fuse_views`.
-    """
-    mask = np.ones(truth.shape, bool) if mask is None else mask > 0
-    ready = {"median": fuse_views(views, "median")} | dict(fused or {})
-    choice = W.Dropdown(options=["weights", *ready], description="fusion")
-    weights = [W.FloatSlider(1, min=0, max=1, step=0.02, description=f"{v} weight") for v in VIEWS]
-    middle = [
-        W.IntSlider(n // 2, 0, n - 1, description=f"{view} slice")
-        for view, n in zip(VIEWS, truth.shape, strict=True)
-    ]
-    for slider in (*weights, *middle):
-        slider.style.description_width = "100px"
-    picture, caption = W.Image(format="png"), W.HTML()
-
-    def react(owner: object) -> None:
-        if owner in weights:
-            choice.value = "weights"
-        values = [w.value for w in weights]
-        by_hand = choice.value == "weights"
-        sct = fuse_views(views, values) if by_hand else ready[choice.value]
-        error = np.abs(sct - truth)[mask].mean()
-        point = [p.value for p in middle]
-        picture.value = to_png(
-            render_fusion(
-                views,
-                sct,
-                truth=truth,
-                spacing_mm=spacing_mm,
-                point=point,
-                mask=mask,
-                width_px=width_px,
-            )
-        )
-        shares = zip(VIEWS, values, strict=True)
-        told = " · ".join(f"{v} {100 * w / max(sum(values), 1e-9):.0f} %" for v, w in shares)
-        caption.value = f"<b>{told if by_hand else choice.value}</b>: MAE {error:.1f} HU"
-
-    react(None)
-    connect(react, caption, [choice, *weights, *middle])
-    return W.VBox([W.HBox([W.VBox([choice, *weights]), W.VBox(middle)]), caption, picture])

@@ -64,6 +64,9 @@ def _stage(before: int, after: int, norm: str) -> nn.Sequential:
 class UNet(nn.Module):
     """A padded U-Net: the output has the input's height and width.
 
+    >>> UNet(2, width=4)(torch.zeros(1, 2, 101, 77)).shape
+    torch.Size([1, 1, 101, 77])
+
     Args:
         in_channels: MR channels C.
         out_channels: 1 for a CT.
@@ -71,6 +74,9 @@ class UNet(nn.Module):
         depth: halvings; the view grows like 2**depth.
         norm: "none", "instance", "group" or "pixel".
         skips: hand encoder stages to the decoder; False is the hourglass, kept for comparison.
+
+    Raises:
+        BadInput: another word for `norm`.
 
     Source:
         Ronneberger et al. 2015, figure 1. Ours: padded convolutions, leaky ReLU, linear head. Chapter 20.
@@ -114,6 +120,13 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     """Extend (N, C, H, W) at the bottom and right until H and W divide by `multiple`.
 
     Reflects where the image is large enough, and repeats the edge where it is not.
+
+    >>> pad_to_multiple(torch.arange(5.0).reshape(1, 1, 1, 5), 4)[0, 0, 0]
+    tensor([0., 1., 2., 3., 4., 4., 4., 4.])
+
+    Args:
+        x: (N, C, H, W).
+        multiple: of pixels, 2**depth for a U-Net.
     """
     height, width = x.shape[-2:]
     bottom, right = -height % multiple, -width % multiple
@@ -125,6 +138,10 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
 # %% ../nbs/20_unet.ipynb #640b99b6
 class Regression(Method):
     """A network trained on pairs by one loss: Adam, its schedule and the step, which its subclasses share.
+
+    >>> method = Regression(nn.Conv2d(2, 1, 3, padding=1), steps=100)
+    >>> method.translate(torch.zeros(4, 2, 16, 16)).shape
+    torch.Size([4, 1, 16, 16])
 
     Args:
         net: called as net(mr), (N, C, H, W) or (N, C, D, H, W) to one channel of the same size.
@@ -166,13 +183,17 @@ class Regression(Method):
     def translate(self, mr: Tensor) -> Tensor:
         return self.net(mr).clamp(-1, 1)
 
-
+# %% ../nbs/20_unet.ipynb #be7f4c22
 class RegressionUNet(Regression):
     """A U-Net trained on pairs.
 
+    >>> method = RegressionUNet(2, 100, width=4, depth=2)
+    >>> method.translate(torch.zeros(1, 2, 20, 30)).shape
+    torch.Size([1, 1, 20, 30])
+
     Args:
         channels: MR channels.
-        steps: length of the schedule; updates beyond it have a rate of zero.
+        steps: length of the schedule; updates beyond it have a learning rate of zero.
         width: channels of the first stage.
         depth: halvings.
         norm: "none", "instance", "group" or "pixel".
@@ -193,10 +214,21 @@ class RegressionUNet(Regression):
     ) -> None:
         net = UNet(channels, 1, width=width, depth=depth, norm=norm)
         super().__init__(net, steps, learning_rate=learning_rate, loss=loss)
+        self.in_channels = channels
 
 
 def warm_cosine(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """Rate rising linearly over the first twentieth of the steps, then falling to zero as a half cosine."""
+    """Learning rate rising linearly over the first twentieth of the steps, then falling to zero as a half cosine.
+
+    >>> optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> schedule = warm_cosine(optimiser, 100)
+    >>> [round(schedule.lr_lambdas[0](step), 2) for step in (0, 4, 5, 52, 100)]
+    [0.2, 1.0, 1.0, 0.51, 0.0]
+
+    Args:
+        optimiser: whose learning rate is the highest one.
+        steps: length; beyond it the learning rate is zero.
+    """
     warm = max(1, steps // 20)
 
     def factor(step: int) -> float:

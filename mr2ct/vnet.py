@@ -401,7 +401,7 @@ class VNetSynthesis(Regression):
     ) -> None:
         vnet = VNet(channels, 1, **{"flat": 2, "norm": "voxel"} | net)
         super().__init__(vnet, steps, learning_rate=learning_rate, loss=loss)
-        self.channels, self.patch, self.batch_size = channels, patch, batch_size
+        self.in_channels, self.patch, self.batch_size = channels, patch, batch_size
         self.window, self.overlap = window, overlap
 
     def batches(
@@ -417,8 +417,10 @@ class VNetSynthesis(Regression):
         Raises:
             BadInput: another number of MR channels than the network has.
         """
-        if len(case.mr) != self.channels:
-            raise BadInput(f"{case.id}: expected {self.channels} MR channels, got {list(case.mr)}")
+        if len(case.mr) != self.in_channels:
+            raise BadInput(
+                f"{case.id}: expected {self.in_channels} MR channels, got {list(case.mr)}"
+            )
         mr = torch.from_numpy(case.unit_mr())
         window = self.window or mr.shape[1:]
         self.eval()

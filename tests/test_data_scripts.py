@@ -475,7 +475,7 @@ def test_unpaired_pelvis_keeps_the_gaps_of_its_ct(call, server, tmp_path):
 
     table = list_cases(tmp_path / "out", check=True, needs="unpaired")
     assert dict(zip(table["id"], table["holds"], strict=True)) == {"ct": "ct", "mr_a": "mr"}
-    ct = read_case(tmp_path / "out" / "ct", needs="any")
+    ct = read_case(tmp_path / "out" / "ct", require=("ct",))
     values, body = to_array(ct.ct), ct.body()
     assert values.shape == (13, 128, 128) and spacing_mm(ct.ct) == (2.5, 1.5, 1.5)
     lost = np.flatnonzero(~body.any((1, 2)))  # slice k lies at 5 + 2.5·k mm; the first in use is 4

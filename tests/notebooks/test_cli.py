@@ -4,23 +4,25 @@
 
 
 import contextlib
+import inspect
 import io
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+import types
+import typing
 from pathlib import Path
 from unittest import mock
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
-import pytest
 from mr2ct.phantom import make_case
-from mr2ct.prepare import Recipe
-from mr2ct.errors import BadInput
 from mr2ct.volumes import load, read_case, resample, save, to_array, to_image, write_case
 
-from mr2ct.cli import find_raw, main, prepare_folder
+from mr2ct.cli import app, main
 
 
 def _run(*words: object) -> tuple[int, str, str]:
@@ -41,6 +43,116 @@ def _refused(*words: object) -> str:
     assert code == 2, (code, said)
     assert said.count("\n") == 1 and said.startswith("mr2ct: "), said
     return said
+
+
+def _raw(folder: Path, name: str, seed: int, ending: str) -> None:
+    case = make_case(seed, (10, 48, 48), rigid_mm=5.0)
+    (folder / name).mkdir(parents=True)
+    save(case.mr["ip"], folder / name / f"MR_ip{ending}")
+    save(case.ct, folder / name / f"Ct{ending}")
+
+
+def _numbers(annotation: object) -> int:
+    "How many numbers an option takes: 1 for int or float, n for a tuple of them, 0 for anything else."
+    kind = (
+        typing.get_args(annotation)[0]
+        if typing.get_origin(annotation) is typing.Annotated
+        else annotation
+    )
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    if typing.get_origin(kind) is tuple:
+        parts = typing.get_args(kind)
+        return len(parts) if set(parts) <= {int, float} else 0
+    return int(kind in (int, float))
+
+
+def test_minus_one_is_refused_by_every_numeric_option_of_every_command():
+    with tempfile.TemporaryDirectory() as folder:
+        folder, tried = Path(folder), []
+        write_case(make_case(0, shape=(10, 32, 32)), folder / "data")
+        _raw(folder / "raw", "p0", 0, ".mha")
+        out = folder / "out"
+        words = {
+            "phantom": [out],
+            "prepare": [folder / "raw", out],
+            "train": ["--data", folder / "data", "--out", out, "--profile", "smoke"],
+            "bench": ["--data", folder / "data", "--out", out, "--profile", "smoke"],
+            "study": ["channels"],
+        }
+        for command in app.registered_commands:
+            name = command.name or command.callback.__name__
+            for option, parameter in inspect.signature(command.callback).parameters.items():
+                if not (count := _numbers(parameter.annotation)):
+                    continue
+                said = _refused(name, *words[name], f"--{option.replace('_', '-')}", *[-1] * count)
+                assert "-1" in said or "greater than" in said, said
+                assert not out.exists(), (name, option)
+                tried.append(option)
+        assert len(tried) >= 15 and {"seed", "shape", "spacing", "samples", "nodes"} <= set(tried)
+
+
+def test_mistakes_in_the_words_themselves_are_one_line():
+    assert "Did you mean 'train'" in (said := _refused("trian")) and "`mr2ct --help`" in said
+    assert "--out" in (said := _refused("train", "--data", "x")) and "`mr2ct train --help`" in said
+    code, said, _ = _run("--version")
+    assert code == 0 and said.startswith("mr2ct ") and said.count(".") == 2
+    code, said, _ = _run("methods")
+    assert code == 0 and said.startswith("bulk_water") and "\nunet" in said
+
+
+def test_a_target_is_looked_at_before_anything_is_computed():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / "file").write_text("")
+        write_case(make_case(0, shape=(10, 32, 32)), folder / "data")
+        _raw(folder / "raw", "p0", 0, ".mha")
+        data = ("--data", folder / "data", "--profile", "smoke")
+        with mock.patch("mr2ct.worlds.make_case", side_effect=AssertionError("computed")):
+            for words in (
+                ("phantom", folder / "file"),
+                ("phantom", folder / "file" / "deeper"),
+                ("prepare", folder / "raw", folder / "file"),
+                ("train", *data, "--out", folder / "file"),
+                ("bench", *data, "--out", folder / "file"),
+            ):
+                assert (
+                    "file: expected a folder, got" in _refused(*words) or words[-1].name == "deeper"
+                )
+            assert "can be written to" in _refused("phantom", "/proc/data")
+        pair = (folder / "data/pelvis_0000/ct.nii.gz",) * 2
+        assert "can be written to" in _refused("score", *pair, "--out", "/proc/scores.csv")
+
+
+def test_a_full_disk_names_the_file():
+    full = OSError(28, "No space left on device")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        with mock.patch("nibabel.save", side_effect=full):
+            code, _, said = _run("phantom", folder / "d", "--cases", 1, "--shape", 8, 32, 32)
+        said = said.splitlines()[-1]  # above it stands the bar
+        assert code == 2 and "d/pelvis_0000" in said and "No space left" in said
+        left = [p for p in (folder / "d").iterdir() if p.is_dir() or p.name[0] == "."]
+        assert left == []
+
+
+def test_a_stopped_command_says_what_it_has_kept():
+    program = [sys.executable, "-c", "from mr2ct.cli import main; main()"]
+    with tempfile.TemporaryDirectory() as folder:
+        words = [*program, "phantom", folder, "--cases", "50", "--shape", "16", "64", "64"]
+        done = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        end = time.monotonic() + 60
+        while not (Path(folder) / "pelvis_0000").is_dir() and time.monotonic() < end:
+            time.sleep(0.05)
+        done.send_signal(signal.SIGINT)
+        _, said = done.communicate(timeout=30)
+        assert done.returncode == 130 and "Traceback" not in said
+        assert said.splitlines()[-1].endswith("the same command goes on after them")
+        assert read_case(Path(folder) / "pelvis_0000").ct is not None
+    for command, text in (("score", "nothing was written"), ("train", "goes on from the last")):
+        with mock.patch("mr2ct.cli.app", side_effect=KeyboardInterrupt):
+            code, _, said = _run(command)
+        assert code == 130 and text in said
 
 
 def test_bad_cases_are_refused_before_anything_is_written():
@@ -144,69 +256,6 @@ def _raw(folder: Path, name: str, seed: int, ending: str) -> None:
     (folder / name).mkdir(parents=True)
     save(case.mr["ip"], folder / name / f"MR_ip{ending}")
     save(case.ct, folder / name / f"Ct{ending}")
-
-
-def test_a_folder_is_prepared_once_and_goes_on():
-    with tempfile.TemporaryDirectory() as folder:
-        raw, out = Path(folder) / "raw", Path(folder) / "out"
-        for k, ending in enumerate((".nii.gz", ".mha", ".nrrd")):
-            _raw(raw, f"p{k}", k, ending)
-        (raw / "p3").mkdir()
-        (raw / "p3" / "mr.nii.gz").write_bytes(b"nothing")
-        lines: list[str] = []
-        recipe = Recipe(starts="frame", bias=False)
-        table = prepare_folder(raw, out, recipe=recipe, workers=2, say=lines.append)
-        assert list(table["id"]) == ["p0", "p1", "p2", "p3"] and len(lines) == 4
-        assert (
-            list(table["refused"] != "") == [False, False, False, True]
-            and "mr.nii.gz" in table["refused"][3]
-        )
-        assert set(read_case(out / "p1").mr) == {"ip"} and not (out / "p3").exists()
-        alone = prepare_folder(raw / "p1", Path(folder) / "one", recipe=recipe, say=lines.append)
-        pair = read_case(out / "p1"), read_case(Path(folder) / "one" / "p1")
-        assert np.array_equal(
-            to_array(pair[0].ct), to_array(pair[1].ct)
-        )  # a process of its own changes nothing
-        assert alone["mutual_information"][0] == table["mutual_information"][1]
-        (out / ".prepared" / "p2.json").unlink()  # not ours any more: never overwritten
-        again = prepare_folder(raw, out, recipe=recipe, workers=1, say=lines.append)
-        assert (
-            list(again["kept"]) == [True, True, False, False]
-            and "another origin" in again["refused"][2]
-        )
-        assert again["mutual_information"][0] == table["mutual_information"][0]
-        other = prepare_folder(
-            raw, out, recipe=Recipe(register="none"), workers=1, say=lines.append
-        )
-        assert "options" in other["refused"][0]
-
-
-def test_a_run_that_was_killed_redoes_the_half_done_case():
-    with tempfile.TemporaryDirectory() as folder:
-        raw, out = Path(folder) / "raw", Path(folder) / "out"
-        _raw(raw, "p0", 0, ".mha")
-        recipe = Recipe(register="none", bias=False)
-        prepare_folder(raw, out, recipe=recipe, workers=1, say=lambda line: None)
-        before = to_array(read_case(out / "p0").ct)
-        (out / "p0").rename(
-            out / ".p0-half"
-        )  # as `write_case` leaves it when killed before the last step
-        table = prepare_folder(raw, out, recipe=recipe, workers=1, say=lambda line: None)
-        assert not table["kept"][0] and np.array_equal(to_array(read_case(out / "p0").ct), before)
-
-
-def test_bad_raw_folders_are_named():
-    with tempfile.TemporaryDirectory() as folder:
-        raw = Path(folder) / "raw"
-        _raw(raw, "p0", 0, ".mha")
-        save(make_case(0, (10, 48, 48)).ct, raw / "p0" / "ct.nii.gz")
-        with pytest.raises(BadInput, match="one volume called ct"):
-            find_raw(raw / "p0")
-        for source in (raw / "none", Path(folder)):
-            with pytest.raises(BadInput, match="expected"):
-                prepare_folder(source, raw / "out")
-        with pytest.raises(BadInput, match="same"):
-            prepare_folder(raw, raw)
 
 
 def test_prepare_makes_a_data_set_and_keeps_its_split():

@@ -14,7 +14,7 @@ from mr2ct.information import (
     mutual_information,
     normalized_mutual_information,
 )
-from mr2ct.volumes import BadInput
+from mr2ct.errors import BadInput
 
 
 def test_mutual_information_of_known_cases():

@@ -8,21 +8,16 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from mr2ct import prepare
+from mr2ct.information import mutual_information
 from mr2ct.phantom import make_case
 from mr2ct.prepare import (
     Recipe,
     correct_bias,
     data_range,
-    joint_histogram,
-    mutual_information,
-    normalized_mutual_information,
     prepare_case,
     rank_cases,
     register_bspline,
     register_rigid,
-    registration_explorer,
-    render_registration,
     scale_range,
     target_error_mm,
     z_score,
@@ -84,24 +79,6 @@ def test_scales():
     ):
         with pytest.raises(BadInput, match="expected"):
             call()
-
-
-def test_mutual_information_of_known_cases():
-    a = np.repeat(np.arange(8), 104)
-    swapped = np.array([3, 1, 0, 2, 7, 6, 5, 4])[a]
-    half = a // 2
-    assert np.isclose(mutual_information(a, a, bins=8), np.log(8))
-    assert np.isclose(mutual_information(a, swapped, bins=8), np.log(8))  # any one-to-one table
-    assert np.isclose(mutual_information(a, half, bins=8), np.log(4))
-    assert np.isclose(mutual_information(a, np.tile(np.arange(8), 104), bins=8), 0, atol=1e-9)
-    assert np.isclose(normalized_mutual_information(a, swapped, bins=8), 2)
-    assert normalized_mutual_information(np.ones(9), np.ones(9)) == 1
-    assert joint_histogram(a, half, bins=8).sum() == a.size
-    b = np.random.default_rng(1).normal(size=a.shape) + a
-    assert np.isclose(mutual_information(a, b), mutual_information(b, a))
-    assert np.isclose(mutual_information(5 * a - 3, b), mutual_information(a, b))
-    with pytest.raises(BadInput, match="empty mask"):
-        mutual_information(a, b, mask=np.zeros(a.shape))
 
 
 def test_rigid_registration_undoes_what_was_planted():
@@ -167,22 +144,6 @@ def test_bspline_follows_a_deformation_without_folding():
         register_bspline(*images, **about, knots_mm=12.0, bending=0.0)
 
 
-def test_the_spline_of_torch_is_the_spline_of_itk():
-    weights = prepare._splines(9, 2.0, 20, 4)
-    assert np.allclose(weights.sum(1), 1) and weights.shape == (9, 7)
-    control = np.random.default_rng(0).normal(size=7)
-    spline = sitk.BSplineTransform(3, 3)
-    spline.SetTransformDomainOrigin((-0.5, 0.0, 0.0))
-    spline.SetTransformDomainPhysicalDimensions((20.0, 1.0, 1.0))
-    spline.SetTransformDomainMeshSize((4, 1, 1))
-    values = np.zeros((3, 4, 4, 7))
-    values[0] = control
-    spline.SetParameters(values.ravel().tolist())
-    places = [2 * i + 0.5 for i in range(9)]
-    itk = [spline.TransformPoint((x, 0.5, 0.5))[0] - x for x in places]
-    assert np.allclose(weights.numpy() @ control, itk, atol=1e-5)
-
-
 def test_registration_refuses_in_one_line():
     case = make_case(0, (12, 48, 48))
     flat = to_image(np.zeros((12, 48, 48), np.float32), case.ct)
@@ -215,26 +176,6 @@ def test_ranking_finds_the_aligned_cases():
     assert list(table["id"][table["clean"]]) == ["4"] == list(table["id"][:1])
     gaps = rank_cases({"a": float("nan"), "b": 0.1, "c": 0.3})
     assert list(gaps["id"]) == ["c", "b", "a"] and list(gaps["clean"]) == [True, False, False]
-
-
-def test_the_picture_moves_as_it_says():
-    case = make_case(0, (8, 64, 64), spacing_mm=(10, 5, 5))
-    body = case.body()
-    plain, shared = render_registration(case.mr["ip"], case.ct, mask=body, tiles=1, index=4)
-    assert plain.shape == (64, 64) and 0 <= plain.min() and plain.max() <= 1 and shared > 0
-    ct = lambda **move: render_registration(
-        to_image(to_array(case.ct) + 1024, case.ct), case.ct, mask=body, tiles=64, index=4, **move
-    )[0]
-    odd = np.indices((64, 64)).sum(0) % 2 == 1
-    left = ct(shift_mm=(0, 0, 10))  # two voxels towards the patient's left: to higher columns
-    assert np.abs(left[:, 2:][odd[:, 2:]] - ct()[:, :-2][odd[:, :-2]]).max() < 1e-2
-    down = ct(shift_mm=(0, 10, 0))
-    assert np.abs(down[2:][odd[2:]] - ct()[:-2][odd[:-2]]).max() < 1e-2
-    box = registration_explorer(case.mr["ip"], case.ct, body)
-    picture, dials = box.children[1], box.children[0].children
-    first = picture.value
-    dials[2].value = 10
-    assert picture.value != first and "best so far" in dials[-1].value
 
 
 def test_a_case_of_many_grids_comes_out_on_one():

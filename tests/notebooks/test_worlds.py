@@ -12,10 +12,10 @@ import pytest
 
 from mr2ct.datasets import list_cases
 from mr2ct.errors import BadInput
+from mr2ct.phantom import PHANTOM_VERSION
 from mr2ct.training import PROFILES
 from mr2ct.volumes import read_case, to_array
 from mr2ct.worlds import (
-    PHANTOM_VERSION,
     four_channel_phantoms,
     make_phantoms,
     misaligned_phantoms,
