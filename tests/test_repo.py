@@ -13,7 +13,7 @@ from check_docs import problems as gaps
 from export import FRONT_DOOR
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from rules import imported, late_imports, machine_words, undocumented
+from rules import imported, late_imports, machine_words, many_by_position, undocumented
 
 import mr2ct
 
@@ -67,6 +67,11 @@ def test_every_dependency_is_pinned():
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
 def test_public_functions_have_docstrings_and_type_hints(path):
     assert undocumented(path) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
+def test_what_a_reader_cannot_guess_goes_by_name(path):
+    assert many_by_position(path) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)

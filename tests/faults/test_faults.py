@@ -24,7 +24,7 @@ from export_tests import test_file as exported_tests
 from matplotlib import colormaps
 from pictures import COLOUR_ERROR, small_png, steady_svg
 from PIL import Image
-from rules import late_imports, machine_words, undocumented
+from rules import late_imports, machine_words, many_by_position, undocumented
 from run_notebook import run
 
 PROSE = (
@@ -430,6 +430,15 @@ def test_a_function_without_docstring_or_hints_is_seen(book):
         "no docstring",
         "no type hint for x, the result",
     ]
+
+
+def test_a_long_list_of_arguments_by_position_is_seen(book):
+    path = book / "mr2ct" / "alpha.py"
+    head = "def f(a: int, b: int, c: np.ndarray, {star}d: int = 0) -> int: ...\n"
+    path.write_text(head.format(star=""))
+    assert many_by_position(path) == ["alpha.py: f: put * before d"]
+    path.write_text(head.format(star="*, "))
+    assert many_by_position(path) == []
 
 
 def test_a_path_of_one_machine_is_seen(book):
