@@ -191,6 +191,11 @@ def test_a_notebook_may_hold_many_figures(book):
     assert tool("check_sizes.py", book)[0] == 0
 
 
+def test_a_note_to_a_gate_in_prose_is_seen(book):
+    edit(book, "01_alpha", lambda cells: cells[2].update(source="figures: 4 because I must"))
+    expect("check_sizes.py", book, "01_alpha.ipynb, cell 2", "a note to a gate")
+
+
 def test_too_little_prose_too_few_cells_and_a_long_cell_are_seen(book):
     edit(book, "01_alpha", lambda cells: cells.__delitem__(slice(1, 12)))
     long = "#| export\n" + "\n".join(f"x{i} = {i}" for i in range(41))
