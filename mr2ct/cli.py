@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'Devices', 'Nodes', 'Precision', 'Accelerator', 'Cases', 'ProfileName', 'Rigid', 'Deform', 'Names', 'Workers',
-           'STOPPED', 'main', 'options', 'phantom', 'train', 'synthesize', 'prepare', 'score', 'bench', 'methods',
-           'study']
+           'Shape', 'STOPPED', 'main', 'options', 'phantom', 'train', 'synthesize', 'prepare', 'score', 'bench',
+           'methods', 'study']
 
 # %% ../nbs/90_command_line.ipynb #c35202a2
 import os
@@ -41,8 +41,9 @@ Names = Annotated[str | None, typer.Option(help="Names with commas; all where no
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes at a time; as cores and memory allow.")
 ]
+Shape = Annotated[tuple[int, int, int], typer.Option(help="Slices, rows, columns.")]
 
-# %% ../nbs/90_command_line.ipynb #836a54d9
+# %% ../nbs/90_command_line.ipynb #72807b2e
 STOPPED = {
     "phantom": "cases that are written stay, and the same command goes on after them",
     "prepare": "cases that are prepared stay, and the same command goes on after them",
@@ -81,7 +82,7 @@ def main() -> None:
         print(f"mr2ct: {' '.join(text.split())}", file=sys.stderr)
     sys.exit(code)
 
-# %% ../nbs/90_command_line.ipynb #18950949
+# %% ../nbs/90_command_line.ipynb #3e1ee519
 def _usage(error: Exception, command: str) -> str:
     """One line for a mistake in the words of a command, or "" where Typer shows the help instead."""
     if type(error).__name__ == "NoArgsIsHelpError":
@@ -121,11 +122,7 @@ def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write the cases to.")],
     cases: Annotated[int, typer.Option(min=1, help="How many subjects.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first subject.")] = 0,
-    shape: Annotated[tuple[int, int, int], typer.Option(help="Slices, rows, columns")] = (
-        32,
-        128,
-        128,
-    ),
+    shape: Shape = (32, 128, 128),
     rigid_mm: Rigid = 0.0,
     deform_mm: Deform = 0.0,
 ) -> None:
@@ -361,7 +358,7 @@ def bench(
         print("\n" + summary(out, list_cases(data or out / "data").attrs["note"]))
         print(os.path.relpath(report))
 
-# %% ../nbs/90_command_line.ipynb #a93da11d
+# %% ../nbs/90_command_line.ipynb #028e204b
 @app.command()
 def methods() -> None:
     """Name the methods that `train` and `bench` know, each with its chapter."""
@@ -370,7 +367,7 @@ def methods() -> None:
     for name, entry in LADDER.items():
         print(f"{name:<18} {str(entry.chapter).split('_')[0]:>4}  {entry.says}")
 
-# %% ../nbs/90_command_line.ipynb #c24c857f
+# %% ../nbs/90_command_line.ipynb #8136b22f
 @app.command()
 def study(
     name: Annotated[str, typer.Argument(help="A study; --list names them.")] = "",

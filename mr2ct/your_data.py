@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['find_raw', 'prepare_folder', 'describe_row', 'write_table', 'pair_up', 'read_mask', 'score_files', 'score_all']
 
-# %% ../nbs/55_your_data.ipynb #8f14a230
+# %% ../nbs/55_your_data.ipynb #5a21275d
 import json
 import os
 import time
@@ -35,7 +35,7 @@ from mr2ct.volumes import (
     write_case,
 )
 
-# %% ../nbs/55_your_data.ipynb #5d5e9d61
+# %% ../nbs/55_your_data.ipynb #7222a20d
 _ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".zip")
 
 
@@ -87,7 +87,7 @@ def _raw_cases(source: Path) -> dict[str, Path]:
         )
     return cases
 
-# %% ../nbs/55_your_data.ipynb #22b0cf76
+# %% ../nbs/55_your_data.ipynb #d0a3fe4b
 def _earlier(name: str, out: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
     """The row of a case that an earlier run has made, or why it cannot be kept; None where there is none."""
     note = out / ".prepared" / f"{name}.json"
@@ -130,7 +130,7 @@ def _prepare_one(name: str, folder: Path, out: Path, recipe: Recipe) -> dict[str
         return {"id": name, "refused": text if str(path) in text else f"{path}: {text}"}
     return row
 
-# %% ../nbs/55_your_data.ipynb #bdebaaa5
+# %% ../nbs/55_your_data.ipynb #1f8c17ba
 def _one_thread() -> None:
     """A worker among others: one thread is its share."""
     import SimpleITK as sitk
@@ -189,7 +189,7 @@ def prepare_folder(
                 take(future.result())
     return pd.DataFrame([rows[name] for name in cases])
 
-# %% ../nbs/55_your_data.ipynb #ff333b9c
+# %% ../nbs/55_your_data.ipynb #50ce18ba
 def describe_row(row: Mapping[str, Any]) -> str:
     """One line about a prepared case, from its row in what `prepare_folder` returned.
 
@@ -209,7 +209,7 @@ def describe_row(row: Mapping[str, Any]) -> str:
         parts.append(f"moved {row['shift_mm']:.1f} mm, turned {row['turn_deg']:.1f}°")
     return f"{row['id']}: {', '.join(parts)}, {'there already' if row['kept'] else str(row['seconds']) + ' s'}"
 
-# %% ../nbs/55_your_data.ipynb #b1ca6071
+# %% ../nbs/55_your_data.ipynb #2e954ef0
 def write_table(out: str | Path, rows: pd.DataFrame) -> str:
     """Write `cases.csv` for prepared cases that have a CT, and return the sentence that describes the split.
 
@@ -247,7 +247,7 @@ def write_table(out: str | Path, rows: pd.DataFrame) -> str:
     write_cases(table.assign(clean=table["id"].isin(ranked.loc[ranked["clean"], "id"])), out)
     return note
 
-# %% ../nbs/55_your_data.ipynb #4202b8c0
+# %% ../nbs/55_your_data.ipynb #cd26507b
 def _by_name(folder: Path, names: tuple[str, ...]) -> dict[str, Path]:
     """Volumes by case: `<case>.nii.gz` and its kind, or the first of `names` in the folder of a case."""
     found: dict[str, Path] = {}
@@ -302,7 +302,7 @@ def pair_up(
             raise BadInput(f"{mask}: expected a mask for {name}, found none")
     return {name: (preds[name], truths[name], masks.get(name)) for name in truths}
 
-# %% ../nbs/55_your_data.ipynb #3c0cd337
+# %% ../nbs/55_your_data.ipynb #c136be04
 def read_mask(path: Path) -> nib.Nifti1Image:
     """A mask that holds something.
 
@@ -359,7 +359,7 @@ def score_files(
     except BadInput as error:
         raise BadInput(f"{pred}: {error}") from None
 
-# %% ../nbs/55_your_data.ipynb #68e4e9a8
+# %% ../nbs/55_your_data.ipynb #52157db1
 def score_all(
     pred: Path,
     truth: Path,
