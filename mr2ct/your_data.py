@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['find_raw', 'prepare_folder', 'describe_row', 'write_table', 'pair_up', 'read_mask', 'score_files', 'score_all']
 
-# %% ../nbs/55_your_data.ipynb #5a21275d
+# %% ../nbs/55_your_data.ipynb #7926f918
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -35,7 +36,7 @@ from mr2ct.volumes import (
     write_case,
 )
 
-# %% ../nbs/55_your_data.ipynb #7222a20d
+# %% ../nbs/55_your_data.ipynb #fe06dfcb
 _ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".zip")
 
 
@@ -87,7 +88,7 @@ def _raw_cases(source: Path) -> dict[str, Path]:
         )
     return cases
 
-# %% ../nbs/55_your_data.ipynb #d0a3fe4b
+# %% ../nbs/55_your_data.ipynb #470aff93
 def _earlier(name: str, out: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
     """The row of a case that an earlier run has made, or why it cannot be kept; None where there is none."""
     note = out / ".prepared" / f"{name}.json"
@@ -130,12 +131,13 @@ def _prepare_one(name: str, folder: Path, out: Path, recipe: Recipe) -> dict[str
         return {"id": name, "refused": text if str(path) in text else f"{path}: {text}"}
     return row
 
-# %% ../nbs/55_your_data.ipynb #1f8c17ba
+# %% ../nbs/55_your_data.ipynb #7f5626de
 def _one_thread() -> None:
-    """A worker among others: one thread is its share."""
+    """A worker among others: one thread is its share, and Ctrl-C is its parent's business."""
     import SimpleITK as sitk
     import torch
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 
@@ -185,11 +187,15 @@ def prepare_folder(
     else:
         with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
             waiting = {pool.submit(_prepare_one, *job): job[0] for job in jobs}
-            for future in as_completed(waiting):
-                take(future.result())
+            try:
+                for future in as_completed(waiting):
+                    take(future.result())
+            except KeyboardInterrupt:  # cases at work are finished, and no other one is begun
+                pool.shutdown(cancel_futures=True)
+                raise
     return pd.DataFrame([rows[name] for name in cases])
 
-# %% ../nbs/55_your_data.ipynb #50ce18ba
+# %% ../nbs/55_your_data.ipynb #2b82985d
 def describe_row(row: Mapping[str, Any]) -> str:
     """One line about a prepared case, from its row in what `prepare_folder` returned.
 
@@ -209,7 +215,7 @@ def describe_row(row: Mapping[str, Any]) -> str:
         parts.append(f"moved {row['shift_mm']:.1f} mm, turned {row['turn_deg']:.1f}°")
     return f"{row['id']}: {', '.join(parts)}, {'there already' if row['kept'] else str(row['seconds']) + ' s'}"
 
-# %% ../nbs/55_your_data.ipynb #2e954ef0
+# %% ../nbs/55_your_data.ipynb #868d4409
 def write_table(out: str | Path, rows: pd.DataFrame) -> str:
     """Write `cases.csv` for prepared cases that have a CT, and return the sentence that describes the split.
 
@@ -247,7 +253,7 @@ def write_table(out: str | Path, rows: pd.DataFrame) -> str:
     write_cases(table.assign(clean=table["id"].isin(ranked.loc[ranked["clean"], "id"])), out)
     return note
 
-# %% ../nbs/55_your_data.ipynb #cd26507b
+# %% ../nbs/55_your_data.ipynb #84705a7d
 def _by_name(folder: Path, names: tuple[str, ...]) -> dict[str, Path]:
     """Volumes by case: `<case>.nii.gz` and its kind, or the first of `names` in the folder of a case."""
     found: dict[str, Path] = {}
@@ -302,7 +308,7 @@ def pair_up(
             raise BadInput(f"{mask}: expected a mask for {name}, found none")
     return {name: (preds[name], truths[name], masks.get(name)) for name in truths}
 
-# %% ../nbs/55_your_data.ipynb #c136be04
+# %% ../nbs/55_your_data.ipynb #bedef6cd
 def read_mask(path: Path) -> nib.Nifti1Image:
     """A mask that holds something.
 
@@ -359,7 +365,7 @@ def score_files(
     except BadInput as error:
         raise BadInput(f"{pred}: {error}") from None
 
-# %% ../nbs/55_your_data.ipynb #52157db1
+# %% ../nbs/55_your_data.ipynb #91f0115c
 def score_all(
     pred: Path,
     truth: Path,
