@@ -185,6 +185,7 @@ def build(
         raise BadInput(
             f"{entry.name}: expected needs={method.needs!r}, as its method says, got {entry.needs!r}"
         )
+    method.in_channels = channels  # `synthesize` refuses other numbers
     return method
 
 # %% ../nbs/49_ladder.ipynb #7bf3ec6d
