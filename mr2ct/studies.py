@@ -354,7 +354,7 @@ def _check_clean() -> None:
             f"results: expected a clean checkout of the repository to record from, got {got}; leave results out to try"
         )
 
-
+# %% ../nbs/51_misalignment.ipynb #0ce7b7e8
 def _finish(
     study: Study, plan: Sequence[Run], how: How, record: Record, results: Path | None
 ) -> Path:
