@@ -5,6 +5,7 @@ recoded so that it is small and its greys stay grey, a drawing in SVG is kept as
 Progress bars, widget state and everything written to stderr are dropped.
 """
 
+import copy
 import os
 import sys
 import time
@@ -15,11 +16,12 @@ from nbclient import NotebookClient
 from pictures import small_page, small_png, steady_svg
 
 TIMEOUT_S = 600
+EXACT_KB = 400  # up to this size of a notebook every pixel is stored as it was; above, a palette makes pictures smaller
 PNG, SVG = "image/png", "image/svg+xml"
 
 
-def kept(output: dict, figure: bool) -> dict | None:
-    """The part of one cell output that is stored, or None."""
+def kept(output: dict, figure: bool, exact: bool = False) -> dict | None:
+    """The part of one cell output that is stored, or None; `exact`: pictures keep every pixel."""
     if output["output_type"] == "error":
         return None  # from a callback of a widget; an error of the cell itself has stopped the run
     if output["output_type"] == "stream":
@@ -29,7 +31,11 @@ def kept(output: dict, figure: bool) -> dict | None:
         return None
     page = "".join(data.get("text/html", ""))
     if "data:image/" in page:
-        return output | {"data": dict(data) | {"text/html": small_page(page)}} if figure else None
+        return (
+            output | {"data": dict(data) | {"text/html": small_page(page, exact)}}
+            if figure
+            else None
+        )
     kinds = [kind for kind in data if kind.startswith("image/")]
     if not kinds:
         return output
@@ -38,10 +44,21 @@ def kept(output: dict, figure: bool) -> dict | None:
     if SVG in data:  # lines rather than dots, where the cell asked for them
         drawn = {SVG: steady_svg("".join(data[SVG]))}
     elif PNG in data:
-        drawn = {PNG: small_png(data[PNG])}
+        drawn = {PNG: small_png(data[PNG], exact)}
     else:
         drawn = {kinds[0]: data[kinds[0]]}
     return output | {"data": drawn | {"text/plain": "<Figure>"}, "metadata": {}}
+
+
+def thinned(notebook: nbformat.NotebookNode, exact: bool = False) -> nbformat.NotebookNode:
+    """A copy of a notebook that was run, with the outputs that are kept."""
+    found = copy.deepcopy(notebook)
+    for cell in found.cells:
+        if cell.cell_type == "code":
+            figure = "#| figure" in cell.source
+            outputs = [kept(output, figure, exact) for output in cell.outputs]
+            cell.outputs = [nbformat.from_dict(x) for x in outputs if x is not None]
+    return found
 
 
 def execute(path: Path) -> float:
@@ -55,14 +72,9 @@ def execute(path: Path) -> float:
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [
-                nbformat.from_dict(small)
-                for output in cell.outputs
-                if (small := kept(output, "#| figure" in cell.source)) is not None
-            ]
-    nbformat.write(notebook, path)
+    exact = thinned(notebook, exact=True)
+    fits = len(nbformat.writes(exact)) <= 1000 * EXACT_KB
+    nbformat.write(exact if fits else thinned(notebook), path)
     return time.perf_counter() - start
 
 

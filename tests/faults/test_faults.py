@@ -288,6 +288,8 @@ def test_a_stored_picture_keeps_its_greys_and_has_no_bands():
     assert len(np.unique(pixels[0, :, 0])) >= 128 and np.diff(pixels[0, :, 0]).max() <= 2, "bands"
     assert np.abs(pixels[60:] - source[60:]).mean() <= COLOUR_ERROR
     assert stored.info.keys() <= {"dpi"}, "nothing but the resolution is written beside it"
+    whole = Image.open(io.BytesIO(base64.b64decode(small_png(png(ramp()), exact=True))))
+    assert np.array_equal(np.asarray(whole.convert("RGB")), source), "with room, nothing changes"
     alone = ramp().crop((0, 0, 256, 60))
     grey = Image.open(io.BytesIO(base64.b64decode(small_png(png(alone)))))
     assert grey.mode == "L" and np.array_equal(np.asarray(grey), np.asarray(alone)[..., 0])
