@@ -17,6 +17,10 @@ GREYS = 128  # what the palette keeps for greys where it cannot hold them all: e
 COLOUR_ERROR = (
     2.0  # mean error of a coloured pixel, of 255, above which a palette is not good enough
 )
+NOISE_ERROR, NOISE_BYTES = (
+    4.0,
+    130_000,
+)  # what is allowed where truecolour would cost more than that
 MIN_DPI = 100
 FEW = 32  # greys, below which a picture that shows grey tissue has bands
 INCH_IN_M = 0.0254
@@ -112,8 +116,11 @@ def small_png(encoded: str | list[str], exact: bool = False) -> str:
     whole = encode(Image.fromarray(rgb), dpi)
     if exact:
         return whole
-    small, error = with_palette(rgb)
-    return min(whole, encode(small, dpi), key=len) if error <= COLOUR_ERROR else whole
+    picture, error = with_palette(rgb)
+    small = encode(picture, dpi)
+    # Noise in colours costs most and hides most.
+    bound = NOISE_ERROR if len(whole) - len(small) > NOISE_BYTES else COLOUR_ERROR
+    return min(whole, small, key=len) if error <= bound else whole
 
 
 def small_page(html: str, exact: bool = False) -> str:
