@@ -2,6 +2,7 @@
 
 Text results stay. A picture, or a slider over ready pictures, stays only under a cell that carries `#| figure`: a PNG is
 recoded so that it is small and its greys stay grey, a drawing in SVG is kept as it is but for what changes from run to run.
+With `--store` first, nothing is run: the pictures that are there are stored anew, after a change of these rules.
 Progress bars, widget state and everything written to stderr are dropped.
 """
 
@@ -61,6 +62,13 @@ def thinned(notebook: nbformat.NotebookNode, exact: bool = False) -> nbformat.No
     return found
 
 
+def store(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Write a notebook with what is kept of its outputs: every pixel as it was where there is room."""
+    exact = thinned(notebook, exact=True)
+    fits = len(nbformat.writes(exact)) <= 1000 * EXACT_KB
+    nbformat.write(exact if fits else thinned(notebook), path)
+
+
 def execute(path: Path) -> float:
     """Run one notebook, write it back with the outputs that are kept; returns the seconds it took."""
     notebook = nbformat.read(path, 4)
@@ -72,13 +80,16 @@ def execute(path: Path) -> float:
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
-    exact = thinned(notebook, exact=True)
-    fits = len(nbformat.writes(exact)) <= 1000 * EXACT_KB
-    nbformat.write(exact if fits else thinned(notebook), path)
+    store(notebook, path)
     return time.perf_counter() - start
 
 
 if __name__ == "__main__":
     os.environ.setdefault("MR2CT_OFFLINE", "1")
     for name in sys.argv[1:]:
-        print(f"{name}: {execute(Path(name)):.0f} s", flush=True)
+        if name == "--store":
+            continue
+        if "--store" in sys.argv:
+            store(nbformat.read(Path(name), 4), Path(name))
+        else:
+            print(f"{name}: {execute(Path(name)):.0f} s", flush=True)

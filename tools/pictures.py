@@ -14,16 +14,10 @@ from PIL import Image
 TINT = 2  # channels that lie no further apart than this are called grey
 COLOURS = 256  # a palette of one byte a pixel
 GREYS = 128  # what the palette keeps for greys where it cannot hold them all: every second one
-COLOUR_ERROR = (
-    2.0  # mean error of a coloured pixel, of 255, above which a palette is not good enough
-)
-NOISE_ERROR, NOISE_BYTES = (
-    4.0,
-    130_000,
-)  # what is allowed where truecolour would cost more than that
+PLAIN_ERROR = 0.5  # mean error of a coloured pixel, of 255, above which colours are dithered
+COLOUR_ERROR = 5.0  # and above which a palette is not good enough
 MIN_DPI = 100
 FEW = 32  # greys, below which a picture that shows grey tissue has bands
-INCH_IN_M = 0.0254
 
 
 def decode(encoded: str | list[str]) -> bytes:
@@ -100,6 +94,16 @@ def with_palette(rgb: np.ndarray) -> tuple[Image.Image, float]:
     return picture, float(off.mean()) if len(colours) else 0.0
 
 
+def dithered(rgb: np.ndarray, picture: Image.Image) -> Image.Image:
+    """The same palette, but the error of each coloured pixel is handed on to its neighbours, so that ramps have no bands."""
+    numbers = np.asarray(Image.fromarray(rgb).quantize(palette=picture)).copy()
+    grey = spread(rgb) <= TINT
+    numbers[grey] = np.asarray(picture)[grey]
+    found = Image.fromarray(numbers, "P")
+    found.putpalette(picture.getpalette())
+    return found
+
+
 def small_png(encoded: str | list[str], exact: bool = False) -> str:
     """The same picture in fewer bytes, told from the first by hardly an eye: grey as 8-bit grey, else a palette, else truecolour.
 
@@ -114,13 +118,13 @@ def small_png(encoded: str | list[str], exact: bool = False) -> str:
     if (spread(rgb) <= TINT).all():
         return encode(Image.fromarray(rgb[..., 1]), dpi)
     whole = encode(Image.fromarray(rgb), dpi)
-    if exact:
-        return whole
     picture, error = with_palette(rgb)
-    small = encode(picture, dpi)
-    # Noise in colours costs most and hides most.
-    bound = NOISE_ERROR if len(whole) - len(small) > NOISE_BYTES else COLOUR_ERROR
-    return min(whole, small, key=len) if error <= bound else whole
+    same = np.array_equal(np.asarray(picture.convert("RGB")), rgb)
+    if not same and (exact or error > COLOUR_ERROR):
+        return whole
+    if error > PLAIN_ERROR:
+        picture = dithered(rgb, picture)
+    return min(whole, encode(picture, dpi), key=len)
 
 
 def small_page(html: str, exact: bool = False) -> str:
