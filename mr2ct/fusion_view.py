@@ -50,7 +50,8 @@ def _row(
     shown = [_as_wide(picture, width_px) for picture in shown]
     shown[0], shown[-1] = label_sides(shown[0], plane), label_sides(shown[-1], plane)
     name = _words([f"{plane}\nplane"], _NAME_PX, shown[0].shape[0])
-    return np.concatenate([name, *shown], axis=1)
+    row = np.concatenate([name, *shown], axis=1)
+    return np.pad(row, ((0, 4), (0, 0), (0, 0)), constant_values=255)
 
 
 def _words(names: Sequence[str], width_px: int, height_px: int) -> np.ndarray:
@@ -95,7 +96,7 @@ def render_fusion(
     >>> flat = {view: np.zeros((4, 8, 8)) for view in VIEWS}
     >>> place = dict(spacing_mm=(2, 1, 1), point=(2, 4, 4), width_px=50)
     >>> render_fusion(flat, flat["axial"], truth=flat["axial"], **place).shape
-    (196, 374, 3)
+    (208, 374, 3)
 
     Args:
         views: "axial", "coronal", "sagittal" -> (D, H, W) HU.
@@ -110,7 +111,7 @@ def render_fusion(
         uint8 RGB with row names, titles and scales; HU from -300 to 700 in grey, errors from -300 (blue) to 300 (red).
     """
     titles = _words(
-        [*(f"{name} net" for name in VIEWS), "fused", "fused − true", "true CT"], width_px, 20
+        [*(f"{name} net" for name in VIEWS), "fused", "fused - true", "true CT"], width_px, 20
     )
     rows = [np.concatenate([np.full((20, _NAME_PX, 3), 255, np.uint8), titles], axis=1)]
     for (plane, axis), index in zip(VIEWS.items(), point, strict=True):

@@ -114,7 +114,7 @@ def spoiled_echo(
         pd * np.sin(flip) * (1 - e1) / (1 - e1 * np.cos(flip)) * np.exp(-te_ms / t2star_ms)
     )
 
-# %% ../nbs/02_phantom.ipynb #8f427854
+# %% ../nbs/02_phantom.ipynb #48c800ea
 PROTON_MHZ = 63.87  # proton frequency at 1.5 T
 FAT_SHIFT_HZ = 3.5 * PROTON_MHZ  # one peak, 3.5 parts per million behind water
 ONE_PEAK = ((FAT_SHIFT_HZ, 1.0),)  # (Hz behind water, share)
@@ -547,7 +547,7 @@ def paint_femur(canvas: Canvas, who: Pelvis, *, frame: Frame, textures: Textures
     look = {"name": "femur", "mineral": mineral, "red": 0.25 * who.marrow_red}
     paint_bone(canvas, box, distance=distance, thick=thick, **look)
 
-# %% ../nbs/02_phantom.ipynb #70688e9f
+# %% ../nbs/02_phantom.ipynb #268ffba4
 def paint_hip_bone(
     canvas: Canvas, who: Pelvis, *, frame: Frame, textures: Textures, near: np.ndarray
 ) -> None:
@@ -787,7 +787,7 @@ def grow(
         enter(whole, distance, name)
     return first, second, owner
 
-# %% ../nbs/02_phantom.ipynb #382e7af2
+# %% ../nbs/02_phantom.ipynb #df47fd28
 def paint_muscles(
     canvas: Canvas,
     who: Pelvis,

@@ -11,13 +11,12 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -43,6 +42,9 @@ from mr2ct.run_folder import (
 )
 from .volumes import Case, to_image, unit_to_hu
 
+if TYPE_CHECKING:  # the engine is loaded when a training starts, not with every network
+    from lightning_fabric import Fabric
+
 # %% ../nbs/07_training.ipynb #3538f838
 class Method(FreeBuffers):
     """The one interface that `fit`, `synthesize` and the benchmark know.
@@ -62,7 +64,7 @@ class Method(FreeBuffers):
     steps: int | None = None
     smallest: int = 1
     in_channels: int | None = None
-    fabric: Fabric | None = None
+    fabric: "Fabric | None" = None
 
     def collect(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
         """Keep, in buffers, what a method without training needs of the training cases; they may be lazy."""
@@ -85,7 +87,7 @@ class Method(FreeBuffers):
         """The slices that `batches` draws from."""
         return SliceStore(table, "train", cache=cache, needs=self.needs)
 
-    def configure(self, fabric: Fabric) -> dict[str, Any]:
+    def configure(self, fabric: "Fabric") -> dict[str, Any]:
         """Make optimisers and schedules, and wrap the modules with `fabric.setup`.
 
         Returns:
@@ -162,7 +164,7 @@ def fit(
     *,
     steps: int,
     run_dir: str | Path,
-    fabric: Fabric | None = None,
+    fabric: "Fabric | None" = None,
     resume: bool = True,
     config: dict[str, Any] | None = None,
     save_every: int = 200,
@@ -220,7 +222,7 @@ class _Run:
 
     method: Method
     batches: BatchSource
-    fabric: Fabric
+    fabric: "Fabric"
     run_dir: Path
     save_every: int
     watch: Callable[[int, Method], None] | None
@@ -259,7 +261,7 @@ def _train(run: _Run, steps: range, saved: dict[str, Any] | None) -> None:
                 raise KeyboardInterrupt
 
 # %% ../nbs/07_training.ipynb #8adfba24
-def _to_device(batch: dict[str, Any], fabric: Fabric) -> dict[str, Any]:
+def _to_device(batch: dict[str, Any], fabric: "Fabric") -> dict[str, Any]:
     return {k: fabric.to_device(v) if torch.is_tensor(v) else v for k, v in batch.items()}
 
 

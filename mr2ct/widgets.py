@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['picture_box', 'StillSlider', 'static_slider']
 
-# %% ../nbs/workshop/05_widgets.ipynb #e57418a1
+# %% ../nbs/workshop/05_widgets.ipynb #ac98b3f5
 import base64
 import html
 import io
@@ -21,7 +21,7 @@ from .errors import BadInput
 if TYPE_CHECKING:  # who only renders pictures does not wait for ipywidgets
     import ipywidgets as W
 
-# %% ../nbs/workshop/05_widgets.ipynb #56d153f2
+# %% ../nbs/workshop/05_widgets.ipynb #9a6fe063
 def picture_box(png: bytes = b"") -> "W.Image":
     """A widget that shows a picture pixel for pixel, whatever box it is put into.
 
@@ -40,7 +40,7 @@ def picture_box(png: bytes = b"") -> "W.Image":
     exact = W.Layout(align_self="flex-start", flex="0 0 auto", max_width="100%", margin="2px 0 0 0")
     return W.Image(value=png, format="png", layout=exact)
 
-# %% ../nbs/workshop/05_widgets.ipynb #f45c11c1
+# %% ../nbs/workshop/05_widgets.ipynb #b9c64954
 _WIDEST_PX = 1000
 
 
@@ -78,7 +78,7 @@ def _lines(count: int, description: str, labels: Sequence[object] | None) -> lis
         raise BadInput(f"labels: expected one for each of {count} frames, got {len(labels)}")
     return [f"{description} {label}, {k + 1} of {count}" for k, label in enumerate(labels)]
 
-# %% ../nbs/workshop/05_widgets.ipynb #889b9d2b
+# %% ../nbs/workshop/05_widgets.ipynb #3356b971
 def static_slider(
     frames: Sequence[np.ndarray],
     description: str = "frame",
@@ -121,10 +121,9 @@ def static_slider(
         parts.append(f'<div class="still"{hidden}><div>{words}</div>{picture}</div>')
     stills = "this.closest('.stills').querySelectorAll('.still')"
     show = f"{stills}.forEach((still, k) => still.hidden = k != this.value)"
-    style = 'style="width:min(320px,60%);vertical-align:middle"'
+    style = 'style="width:min(320px,60%);vertical-align:middle" data-lm-suppress-shortcuts="true"'
     slider = (
         f'<input type="range" min="0" max="{len(frames) - 1}" value="0" {style} oninput="{show}">'
     )
     label = f"<label>{html.escape(description)} {slider}</label>"
-    opening = '<div class="stills" data-lm-suppress-shortcuts="true">'
-    return StillSlider(f"{opening}{label}{''.join(parts)}</div>")
+    return StillSlider(f'<div class="stills">{label}{"".join(parts)}</div>')

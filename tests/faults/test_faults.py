@@ -24,7 +24,7 @@ from export_tests import test_file as exported_tests
 from matplotlib import colormaps
 from pictures import COLOUR_ERROR, small_png, steady_svg
 from PIL import Image
-from rules import late_imports, machine_words, undocumented
+from rules import late_imports, machine_words, many_by_position, undocumented
 from run_notebook import run
 
 PROSE = (
@@ -189,6 +189,11 @@ def test_an_oversized_notebook_is_seen(book):
 def test_a_notebook_may_hold_many_figures(book):
     edit(book, "01_alpha", lambda cells: cells[-2].update(outputs=[shown(ramp())] * 9))
     assert tool("check_sizes.py", book)[0] == 0
+
+
+def test_a_note_to_a_gate_in_prose_is_seen(book):
+    edit(book, "01_alpha", lambda cells: cells[2].update(source="figures: 4 because I must"))
+    expect("check_sizes.py", book, "01_alpha.ipynb, cell 2", "a note to a gate")
 
 
 def test_too_little_prose_too_few_cells_and_a_long_cell_are_seen(book):
@@ -430,6 +435,15 @@ def test_a_function_without_docstring_or_hints_is_seen(book):
         "no docstring",
         "no type hint for x, the result",
     ]
+
+
+def test_a_long_list_of_arguments_by_position_is_seen(book):
+    path = book / "mr2ct" / "alpha.py"
+    head = "def f(a: int, b: int, c: np.ndarray, {star}d: int = 0) -> int: ...\n"
+    path.write_text(head.format(star=""))
+    assert many_by_position(path) == ["alpha.py: f: put * before d"]
+    path.write_text(head.format(star="*, "))
+    assert many_by_position(path) == []
 
 
 def test_a_path_of_one_machine_is_seen(book):
