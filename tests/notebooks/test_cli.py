@@ -99,6 +99,9 @@ def test_mistakes_in_the_words_themselves_are_one_line():
     assert code == 0 and said.startswith("mr2ct ") and said.count(".") == 2
     code, said, _ = _run("methods")
     assert code == 0 and said.startswith("bulk_water") and "\nunet" in said
+    code, said, _ = _run("study", "--list")
+    assert code == 0 and "channels" in said and "losses_by_shift" in said
+    assert "channels" in _refused("study", "nonsense") and "--all" in _refused("study")
 
 
 def test_a_target_is_looked_at_before_anything_is_computed():
