@@ -143,7 +143,9 @@ def test_a_stopped_command_says_what_it_has_kept():
     program = [sys.executable, "-c", "from mr2ct.cli import main; main()"]
     with tempfile.TemporaryDirectory() as folder:
         words = [*program, "phantom", folder, "--cases", "50", "--shape", "16", "64", "64"]
-        done = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        usual = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell may have it ignored
+        pipes = dict(stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        done = subprocess.Popen(words, preexec_fn=usual, **pipes)
         end = time.monotonic() + 60
         while not (Path(folder) / "pelvis_0000").is_dir() and time.monotonic() < end:
             time.sleep(0.05)
