@@ -43,7 +43,7 @@ Workers = Annotated[
 ]
 Shape = Annotated[tuple[int, int, int], typer.Option(help="Slices, rows, columns.")]
 
-# %% ../nbs/90_command_line.ipynb #72807b2e
+# %% ../nbs/90_command_line.ipynb #9da3fef3
 STOPPED = {
     "phantom": "cases that are written stay, and the same command goes on after them",
     "prepare": "cases that are prepared stay, and the same command goes on after them",
@@ -82,7 +82,7 @@ def main() -> None:
         print(f"mr2ct: {' '.join(text.split())}", file=sys.stderr)
     sys.exit(code)
 
-# %% ../nbs/90_command_line.ipynb #3e1ee519
+# %% ../nbs/90_command_line.ipynb #6a6c90d5
 def _usage(error: Exception, command: str) -> str:
     """One line for a mistake in the words of a command, or "" where Typer shows the help instead."""
     if type(error).__name__ == "NoArgsIsHelpError":
@@ -215,10 +215,10 @@ def synthesize(
         method.to(device)
     except (RuntimeError, AssertionError) as error:
         raise BadInput(
-            f"--device: expected a device of this machine, got {device!r} ({error})"
+            f"device: expected a device of this machine, got {device!r} ({error})"
         ) from None
     try:
-        sct = synthesize_case(method, case, config["channels"], progress=True)
+        sct = synthesize_case(method, case, channels=config["channels"], progress=True)
     except BadInput as error:
         raise BadInput(f"{sources[0]}: {error}") from None
     print(save(sct, out))
@@ -358,7 +358,7 @@ def bench(
         print("\n" + summary(out, list_cases(data or out / "data").attrs["note"]))
         print(os.path.relpath(report))
 
-# %% ../nbs/90_command_line.ipynb #028e204b
+# %% ../nbs/90_command_line.ipynb #508a2204
 @app.command()
 def methods() -> None:
     """Name the methods that `train` and `bench` know, each with its chapter."""
@@ -367,7 +367,7 @@ def methods() -> None:
     for name, entry in LADDER.items():
         print(f"{name:<18} {str(entry.chapter).split('_')[0]:>4}  {entry.says}")
 
-# %% ../nbs/90_command_line.ipynb #8136b22f
+# %% ../nbs/90_command_line.ipynb #5da05b0a
 @app.command()
 def study(
     name: Annotated[str, typer.Argument(help="A study; --list names them.")] = "",

@@ -223,7 +223,7 @@ def _climb(
         watch(mm, -method.GetMetricValue(), method.GetOptimizerStopConditionDescription())
     return _joined(start, step)
 
-# %% ../nbs/03_prepare.ipynb #f52dc035
+# %% ../nbs/03_prepare.ipynb #c42c7781
 def _execute(
     method: "sitk.ImageRegistrationMethod", fixed: "sitk.Image", moving: "sitk.Image"
 ) -> None:
@@ -553,7 +553,7 @@ class Recipe:
             got = f"{self.margin_mm} and {self.seed}"
             raise BadInput(f"margin_mm, seed: expected 0 or more, got {got}")
 
-# %% ../nbs/03_prepare.ipynb #0b113c19
+# %% ../nbs/03_prepare.ipynb #cfa8388d
 def _align(
     mr: nib.Nifti1Image, ct: nib.Nifti1Image, body: np.ndarray, recipe: Recipe
 ) -> tuple[nib.Nifti1Image, np.ndarray, dict[str, Any]]:
