@@ -311,9 +311,11 @@ def run_study(
         record.join(Path(results) / study.name)
     plan = plan_study(study, profile, out, seeds=seeds, methods=methods)
     record.write(order)
-    workers = workers or choose_workers(fabric)
-    run_all(plan, record, how=how, work=study.work, order=order, workers=workers)
-    record.write(order)
+    after = None if results is None else partial(_check_runs, record)
+    options = {"order": order, "workers": workers or choose_workers(fabric), "after": after}
+    run_all(plan, record, how=how, work=study.work, **options)
+    if after:
+        after()  # runs of an earlier start may be dirty, too
     return _finish(study, plan, how, record, None if results is None else Path(results))
 
 # %% ../nbs/51_misalignment.ipynb #60979ead
@@ -355,6 +357,16 @@ def _check_clean() -> None:
         )
 
 # %% ../nbs/51_misalignment.ipynb #0ce7b7e8
+def _check_runs(record: Record) -> None:
+    """Stop a study that is to be recorded as soon as the program under it has been changed."""
+    dirty = [name for name, run in record.runs.items() if str(run["dirty"]) != "False"]
+    if dirty:
+        raise BadInput(
+            f"{record.folder}: expected runs of a clean tree to record, got {len(dirty)} made with uncommitted changes, "
+            f"{dirty[0]} first; remove that folder and run the study again"
+        )
+
+
 def _finish(
     study: Study, plan: Sequence[Run], how: How, record: Record, results: Path | None
 ) -> Path:

@@ -111,6 +111,19 @@ def test_a_recorded_study_is_read_and_not_repeated():
         )
         with pytest.raises(BadInput, match="expected rows of a run in runs.csv, got 1 of 'best"):
             one.read(results)
+        patch.setattr("mr2ct.run_folder.environment", lambda: {"commit": "x", "dirty": True})
+        with pytest.raises(
+            BadInput, match="got 1 made with uncommitted changes, bulk_3-seed0-shift_mm0 first"
+        ):
+            run_study(
+                one,
+                TINY,
+                work=Path(folder, "e"),
+                results=Path(folder, "r"),
+                seeds=1,
+                methods=["bulk_3"],
+                **QUIET,
+            )
         patch.setattr("mr2ct.studies.environment", lambda: {"commit": "x", "dirty": True})
         with pytest.raises(BadInput, match="results: expected a clean checkout"):
             run_study(one, TINY, work=Path(folder, "d"), results=results, **QUIET)
