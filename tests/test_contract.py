@@ -109,7 +109,10 @@ def test_slices_become_slices(name: str, trained: Callable[[str], Method]):
 def test_its_run_folder_gives_it_back(name: str, world: World, trained: Callable[[str], Method]):
     method, (again, config) = trained(name), load_run(world.folder / name)
     assert config["method"] == name
-    wanted, found = to_array(synthesize(method, world.case)), to_array(synthesize(again, world.case))
+    wanted, found = (
+        to_array(synthesize(method, world.case)),
+        to_array(synthesize(again, world.case)),
+    )
     assert np.array_equal(wanted, found)
 
 
@@ -120,7 +123,14 @@ def test_a_stopped_training_ends_with_the_same_bits(name: str, world: World):
         for steps in parts:  # a fresh method each time, as after a kill
             method = build(name, 2, profile=TINY)
             run = world.folder / f"{name}-{kind}"
-            fit(method, world.batches(method), steps=steps, run_dir=run, fabric=world.fabric, progress=False)
+            fit(
+                method,
+                world.batches(method),
+                steps=steps,
+                run_dir=run,
+                fabric=world.fabric,
+                progress=False,
+            )
         weights[kind] = (run / "weights.safetensors").read_bytes()
         log = (run / "log.csv").read_text().splitlines()
         assert log[0].startswith("step,loss")
@@ -137,7 +147,14 @@ def test_the_smallest_crop_trains_and_a_smaller_one_is_refused(name: str, world:
     crop = next(side for side in range(1, TINY.crop + 1) if method(side)[0].smallest <= side)
     small, profile = method(crop)
     run = world.folder / f"{name}-small"
-    fit(small, world.batches(small, profile), steps=1, run_dir=run, fabric=world.fabric, progress=False)
+    fit(
+        small,
+        world.batches(small, profile),
+        steps=1,
+        run_dir=run,
+        fabric=world.fabric,
+        progress=False,
+    )
     with pytest.raises(BadInput, match="crop|patch") as error:
         smaller, profile = method(crop - 1)
         world.batches(smaller, profile)
