@@ -12,7 +12,7 @@ import ipywidgets as W
 import numpy as np
 
 from .errors import BadInput
-from .view import connect, render_overlay, render_slice, to_png
+from .view import connect, picture_box, render_overlay, render_slice, to_png
 
 # %% ../nbs/workshop/19_border_view.ipynb #3c3b674c
 def render_border(
@@ -62,7 +62,7 @@ def border_explorer(
     w0 = W.FloatSlider(10, min=0, max=20, step=0.5, description="w0")
     sigma = W.FloatSlider(5, min=0.5, max=25, step=0.5, description="sigma, px")
     plain = render_slice(image[None], (1.0, 1.0, 1.0), height_px=height_px)
-    screen, says = W.Image(format="png"), W.HTML()
+    screen, says = picture_box(), W.HTML()
 
     def draw(_: object) -> None:
         found = term(w0.value, sigma.value)
@@ -76,4 +76,4 @@ def border_explorer(
 
     draw(None)
     connect(draw, says, (w0, sigma))
-    return W.VBox([w0, sigma, says, W.HBox([W.Image(value=to_png(plain)), screen])])
+    return W.VBox([w0, sigma, says, W.HBox([picture_box(to_png(plain)), screen])])

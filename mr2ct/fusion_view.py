@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .errors import BadInput
-from .view import connect, label_sides, render_error, render_slice, to_png
+from .view import connect, label_sides, picture_box, render_error, render_slice, to_png
 from .volumes import VIEWS
 
 # %% ../nbs/workshop/23_fusion_view.ipynb #4461b467
@@ -142,7 +142,7 @@ def mix(views: Mapping[str, np.ndarray], weights: Sequence[float]) -> np.ndarray
         raise BadInput(f"weights: expected three with a sum that is not 0, got {tuple(weights)}")
     return sum(w * views[name] for name, w in zip(VIEWS, weights, strict=True)) / sum(weights)
 
-
+# %% ../nbs/workshop/23_fusion_view.ipynb #314dcd4a
 def _controls(ready: Sequence[str], shape: Sequence[int]) -> tuple[W.Dropdown, list, list]:
     """Menu, three weights and three positions, told apart by their `description`."""
     choice = W.Dropdown(options=["weights", *ready], description="fusion")
@@ -183,7 +183,7 @@ def fusion_explorer(
     """
     mask, ready = np.ones(truth.shape, bool) if mask is None else mask > 0, dict(fused or {})
     choice, weights, middle = _controls(list(ready), truth.shape)
-    picture, caption = W.Image(format="png"), W.HTML()
+    picture, caption = picture_box(), W.HTML()
     look = dict(truth=truth, spacing_mm=spacing_mm, mask=mask, width_px=width_px)
 
     def react(owner: object) -> None:

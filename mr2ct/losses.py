@@ -29,6 +29,9 @@ class Loss:
     def pointwise(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Two images of one shape to a map of that shape, not averaged.
 
+        Args:
+            prediction, target: (N, C, H, W) or (N, C, D, H, W), unit intensity.
+
         Raises:
             BadInput: shapes that differ.
         """
@@ -54,7 +57,11 @@ class Distance(Loss):
         raise NotImplementedError
 
     def pointwise(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """The value of each pixel's difference; see `Loss`."""
+        """The value of each pixel's difference.
+
+        Args:
+            prediction, target: as for `Loss.pointwise`.
+        """
         _check_shapes(prediction, target)
         return self.value(prediction - target)
 
@@ -254,7 +261,11 @@ class MaxPooled(Loss):
             raise BadInput(f"unpooled: expected a share from 0 to 1, got {self.unpooled}")
 
     def pointwise(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Each pixel's value: that of its cell, averaged over grids and signs; see `Loss`."""
+        """Each pixel's value: that of its cell, averaged over grids and signs.
+
+        Args:
+            prediction, target: as for `Loss.pointwise`.
+        """
         _check_shapes(prediction, target)
         size = _each("size", self.size, prediction.ndim - 2)
         starts = product(*([i * k // self.phases for i in range(self.phases)] for k in size))

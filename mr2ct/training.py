@@ -31,7 +31,7 @@ from mr2ct.run_folder import (
     begin_run,
     environment,
     load_checkpoint,
-    load_weights,
+    load_weights,  # noqa: F401 (handed on: who trains a method also reads it)
     measured,
     save_checkpoint,
     save_weights,
@@ -67,12 +67,23 @@ class Method(FreeBuffers):
     fabric: "Fabric | None" = None
 
     def collect(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
-        """Keep, in buffers, what a method without training needs of the training cases; they may be lazy."""
+        """Keep, in buffers, what a method without training needs of the training cases.
+
+        Args:
+            cases: the training cases; they may be lazy.
+            channels: the MR channels it gets, in order.
+        """
 
     def batches(
         self, table: pd.DataFrame, profile: "Profile", seed: int, cache: str | Path | None = None
     ) -> "BatchSource":
         """The batches this method trains on: crops of axial slices of the training cases of a table.
+
+        Args:
+            table: from `list_cases`.
+            profile: its batch size and crop are used.
+            seed: of the batches.
+            cache: folder of the memory-mapped slices.
 
         Raises:
             BadInput: a crop below `smallest`.
@@ -84,7 +95,11 @@ class Method(FreeBuffers):
         return Batches(store, profile.batch_size, crop=profile.crop, seed=seed, needs=self.needs)
 
     def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
-        """The slices that `batches` draws from."""
+        """The slices that `batches` draws from.
+
+        Args:
+            table, cache: as for `batches`.
+        """
         return SliceStore(table, "train", cache=cache, needs=self.needs)
 
     def configure(self, fabric: "Fabric") -> dict[str, Any]:
@@ -117,7 +132,12 @@ class Method(FreeBuffers):
             schedule.step()
 
     def calibrate(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
-        """Set, after training, what the training cases cannot tell; `cases` are the validation cases, lazy."""
+        """Set, after training, what the training cases cannot tell.
+
+        Args:
+            cases: the validation cases; they may be lazy.
+            channels: the MR channels it was trained on, in order.
+        """
 
     def translate(self, mr: Tensor) -> Tensor:
         """MR slices (N, C, H, W) to CT slices (N, 1, H, W), both in unit intensity [-1, 1]."""
@@ -141,7 +161,15 @@ class BatchSource(Protocol):
 
     seed: int
 
-    def get(self, k: int, rank: int = 0, world: int = 1) -> dict[str, Any]: ...
+    def get(self, k: int, rank: int = 0, world: int = 1) -> dict[str, Any]:
+        """Batch k, or a process's share of it.
+
+        Args:
+            k: from 0, without end.
+            rank: number of the process.
+            world: how many processes share a batch.
+        """
+        ...
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
@@ -327,10 +355,9 @@ def synthesize(
     # a method cannot peek at what it does not get
     seen = Case(case.id, {c: case.mr[c] for c in channels}, mask=case.mask)
     first = next(iter(case.mr.values()))
-    hu = method.volume(seen)
+    hu = method.eval().volume(seen)
     if hu is None:
         mr = torch.from_numpy(seen.unit_mr())  # (C, D, H, W)
-        method.eval()
         out = torch.empty(mr.shape[1:], dtype=torch.float32)  # (D, H, W)
         for d in tqdm(range(0, len(out), batch_size), disable=not progress, desc=case.id):
             part = mr[:, d : d + batch_size].transpose(0, 1).to(method.device)  # (N, C, H, W)

@@ -345,9 +345,15 @@ def weighted_log_likelihood(logits: Tensor, labels: Tensor, weights: Tensor) -> 
 
 
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """-E a pixel: at least 0 and to be minimised; arguments as in `weighted_log_likelihood`.
+    """-E a pixel: at least 0 and to be minimised.
 
     Divided by the number of pixels, so that a learning rate fits tiles of any size; the paper's is a sum.
+
+    Args:
+        logits, labels, weights: as in `weighted_log_likelihood`.
+
+    Raises:
+        BadInput: shapes that do not fit.
 
     >>> labels, weights = torch.zeros(1, 2, 2, dtype=torch.int64), torch.ones(1, 2, 2)
     >>> round(weighted_cross_entropy(torch.zeros(1, 2, 2, 2), labels, weights).item(), 4)  # log 2

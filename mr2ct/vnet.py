@@ -128,7 +128,11 @@ class VNet(nn.Module):
         self.head = nn.Conv3d(2 * width if self.strides else width, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, D, H, W) to (N, out_channels, D, H, W), any D, H and W from 1."""
+        """(N, in_channels, D, H, W) to (N, out_channels, D, H, W), any D, H and W from 1.
+
+        Raises:
+            BadInput: another number of channels or of axes.
+        """
         if x.ndim != 5 or x.shape[1] != self.in_channels or 0 in x.shape:
             raise BadInput(f"x: expected (N, {self.in_channels}, D, H, W), got {tuple(x.shape)}")
         depth, height, width = x.shape[2:]
@@ -270,9 +274,17 @@ class PatchBatches:
     def get(self, k: int, rank: int = 0, world: int = 1) -> dict[str, Any]:
         """Batch k, or the share of process `rank` out of `world`: patches rank, rank + world, …
 
+        Args:
+            k: from 0, without end.
+            rank: number of the process.
+            world: how many processes share a batch.
+
         Returns:
             "mr" (N, C, d, h, w), "ct", "mask" and the store's extras (N, ·, d, h, w): float32 (labels int64), unit
             intensity; "key": (case id, first slice) of each patch.
+
+        Raises:
+            BadInput: a number out of range.
         """
         if not (k >= 0 and 0 <= rank < world <= self.batch_size):
             limits = f"k >= 0 and 0 <= rank < world <= {self.batch_size}"
@@ -451,9 +463,18 @@ class VNetSynthesis(Regression):
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> PatchBatches:
-        """Patches of the training cases of a table."""
+        """Patches of the training cases of a table.
+
+        Args:
+            table, seed, cache: as for `Method.batches`.
+            profile: not looked at; the method knows its patch and batch.
+        """
         store = SliceStore(table, "train", cache=cache)
         return PatchBatches(store, self.batch_size, patch=self.patch, seed=seed)
+
+    def translate(self, mr: Tensor) -> Tensor:
+        """Slices (N, C, H, W) to (N, 1, H, W), each as a volume one slice deep; `volume` sees their neighbours."""
+        return self.net(mr[:, :, None])[:, :, 0].clamp(-1, 1)
 
     def volume(self, case: Case) -> np.ndarray:
         """A case to (D, H, W) HU, whole or in windows.
