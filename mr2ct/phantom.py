@@ -115,7 +115,7 @@ def spoiled_echo(
         pd * np.sin(flip) * (1 - e1) / (1 - e1 * np.cos(flip)) * np.exp(-te_ms / t2star_ms)
     )
 
-# %% ../nbs/02_phantom.ipynb #6fb339e6
+# %% ../nbs/02_phantom.ipynb #91c981c2
 PROTON_MHZ = 63.87  # proton frequency at 1.5 T
 FAT_SHIFT_HZ = 3.5 * PROTON_MHZ  # one peak, 3.5 parts per million behind water
 ONE_PEAK = ((FAT_SHIFT_HZ, 1.0),)  # (Hz behind water, share)
@@ -548,7 +548,7 @@ def paint_femur(canvas: Canvas, who: Pelvis, *, frame: Frame, textures: Textures
     look = {"name": "femur", "mineral": mineral, "red": 0.25 * who.marrow_red}
     paint_bone(canvas, box, distance=distance, thick=thick, **look)
 
-# %% ../nbs/02_phantom.ipynb #4ae112f5
+# %% ../nbs/02_phantom.ipynb #e6d9e61d
 def paint_hip_bone(
     canvas: Canvas, who: Pelvis, *, frame: Frame, textures: Textures, near: np.ndarray
 ) -> None:
@@ -788,7 +788,7 @@ def grow(
         enter(whole, distance, name)
     return first, second, owner
 
-# %% ../nbs/02_phantom.ipynb #6d7a86b0
+# %% ../nbs/02_phantom.ipynb #0ffef137
 def paint_muscles(
     canvas: Canvas,
     who: Pelvis,
