@@ -6,7 +6,7 @@
 __all__ = ['BONES', 'FORAMINA', 'HEAD_MM', 'HEAD_RADIUS_MM', 'SOFT', 'PELVIC_MUSCLES', 'THIGH_MUSCLES', 'GROWTH_MM', 'OUTLINE',
            'MUSCLES', 'STRUCTURES', 'LABELS', 'TARGETS', 'ORGANS', 'read_atlas']
 
-# %% ../nbs/workshop/02_anatomy.ipynb #4cb76bcd
+# %% ../nbs/workshop/02_anatomy.ipynb #0ae83e12
 from .errors import BadInput
 
 
@@ -45,7 +45,7 @@ def read_atlas(text: str) -> dict[str, list[tuple[float, ...]]]:
             ) from None
     return book
 
-# %% ../nbs/workshop/02_anatomy.ipynb #b10b7c70
+# %% ../nbs/workshop/02_anatomy.ipynb #708bf8d7
 BONES = read_atlas("""
 wing 12: -20,90,10 -2,85,13 27,73,10 26: -25,93,9 0,85,12 32,68,10 44: -32,104,6 4,88,9 50,60,8.5 62:
   -44,118,4.5 8,97,5 76,56,9 81: -50,128,5.5 14,108,3.8 88,56,8 98: -42,129,5.5 22,111,3.8 87,59,8 112:
@@ -77,7 +77,7 @@ HEAD_MM, HEAD_RADIUS_MM = (
     24.5,
 )  # the left femoral head: centre (z, y, x) and radius
 
-# %% ../nbs/workshop/02_anatomy.ipynb #b6d5d7ac
+# %% ../nbs/workshop/02_anatomy.ipynb #9f9cced7
 SOFT = read_atlas("""
 cavity -10: -28,-26,26 -28,26,26 52,14,26 52,-14,26 40: -40,-34,34 -40,34,34 50,16,28 50,-16,28
   90: -48,-62,40 -48,62,40 10,24,26 10,-24,26 170: -50,-74,46 -50,74,46 -10,44,34 -10,-44,34
@@ -96,7 +96,7 @@ perineum -54,16,0,11 -84,-4,0,12 -100,-40,0,14
 piriformis 52,76,26,8 24,70,76,10 2,34,128,6
 """)
 
-# %% ../nbs/workshop/02_anatomy.ipynb #408a0c12
+# %% ../nbs/workshop/02_anatomy.ipynb #9818f6b2
 PELVIC_MUSCLES = read_atlas("""
 gluteus_maximus -130: 70,96,2 64,108,3 58,116,1 -104: 80,62,8 76,100,11 64,122,6 -84: 86,50,11 83,98,13 64,130,8 -54:
   92,44,12 90,92,15 62,138,8 -20: 96,32,11 92,92,18 54,144,9 16: 104,26,8 94,88,18 48,144,10 44: 106,32,7 98,86,16
@@ -117,7 +117,7 @@ obturator_internus -66: -2,42,2 26,46,3 40,52,2 -50: -14,40,4 18,46,5 46,54,4 -3
 erector_spinae 60: 104,14,3 104,22,3 90: 96,16,9 94,34,9 120: 76,18,14 76,46,17 170: 70,20,16 66,58,22
 """)
 
-# %% ../nbs/workshop/02_anatomy.ipynb #9fde355e
+# %% ../nbs/workshop/02_anatomy.ipynb #d7e02c06
 THIGH_MUSCLES = read_atlas("""
 tensor_fasciae_latae -140: -22,158,3 -14,160,3 -84: -38,150,6 -22,158,5 -40: -46,142,8 -28,150,7 0: -46,140,8
   -26,146,8 40: -46,138,6 -32,142,6 74: -50,136,3 -46,138,3
@@ -146,7 +146,7 @@ GROWTH_MM = {
     "sartorius": 4,
 }
 
-# %% ../nbs/workshop/02_anatomy.ipynb #98c9ea0c
+# %% ../nbs/workshop/02_anatomy.ipynb #27668442
 OUTLINE: dict[str, list[tuple[float, float]]] = {
     "half": [(-140, 162), (-90, 164), (-30, 166), (0, 163), (40, 160), (80, 160), (115, 156), (170, 154)],
     "front": [(-140, 74), (-90, 72), (-50, 70), (0, 79), (40, 89), (80, 97), (170, 103)],
@@ -156,7 +156,7 @@ OUTLINE: dict[str, list[tuple[float, float]]] = {
     "layer": [(20, 1.5), (60, 4), (100, 8), (170, 10)],
 }  # fmt: skip
 
-# %% ../nbs/workshop/02_anatomy.ipynb #28b5d284
+# %% ../nbs/workshop/02_anatomy.ipynb #3f3b6e9e
 MUSCLES = [*PELVIC_MUSCLES, *THIGH_MUSCLES, "piriformis", "rectus_abdominis", "abdominal_wall"]
 STRUCTURES = (
     "background skin subcutaneous_fat intermuscular_fat visceral_fat "

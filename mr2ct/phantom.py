@@ -9,7 +9,7 @@ __all__ = ['PHANTOM_VERSION', 'MATERIALS', 'FAT_T1_MS', 'ECHO_MS', 'MR_GAIN', 'P
            'hip_bone', 'femur', 'socket', 'spongy', 'paint_bone', 'paint_femur', 'paint_hip_bone', 'paint_skeleton',
            'paint_spine', 'paint_vessels', 'mottled', 'paint_bladder', 'paint_bowel', 'wall_muscles', 'muscle_shapes',
            'grow', 'paint_muscles', 'paint_rest', 'paint_pelvis', 'scan_mr', 'scan_ct', 'ct_error', 'couch_hu',
-           'make_displacement', 'make_case']
+           'make_displacement', 'make_case', 'LABELS', 'ORGANS', 'Pelvis', 'TARGETS', 'make_grid']
 
 # %% ../nbs/02_phantom.ipynb #5fe6bd18
 from collections.abc import Sequence
@@ -20,14 +20,15 @@ import numpy as np
 from scipy import ndimage
 
 from mr2ct.anatomy import (
-    BONES, FORAMINA, GROWTH_MM, HEAD_MM, HEAD_RADIUS_MM, LABELS, MUSCLES, ORGANS, OUTLINE,
+    BONES, FORAMINA, GROWTH_MM, HEAD_MM, HEAD_RADIUS_MM, LABELS, ORGANS, OUTLINE,
     PELVIC_MUSCLES, SOFT, TARGETS, THIGH_MUSCLES,
 )  # fmt: skip
 from .errors import BadInput
-from .space import Frame, Noise, default_spacing, make_grid, sheets
+from .space import Frame, Noise, make_grid, sheets
 from .subject import Pelvis, Textures, bowel_loops
 from .volumes import Case, make_image
 
+_all_ = ["LABELS", "ORGANS", "Pelvis", "TARGETS", "make_grid"]  # offered here, too
 PHANTOM_VERSION = "2"  # rises whenever the same seed would give other bytes
 
 # %% ../nbs/02_phantom.ipynb #d3d5c2f6
@@ -114,7 +115,7 @@ def spoiled_echo(
         pd * np.sin(flip) * (1 - e1) / (1 - e1 * np.cos(flip)) * np.exp(-te_ms / t2star_ms)
     )
 
-# %% ../nbs/02_phantom.ipynb #48c800ea
+# %% ../nbs/02_phantom.ipynb #91c981c2
 PROTON_MHZ = 63.87  # proton frequency at 1.5 T
 FAT_SHIFT_HZ = 3.5 * PROTON_MHZ  # one peak, 3.5 parts per million behind water
 ONE_PEAK = ((FAT_SHIFT_HZ, 1.0),)  # (Hz behind water, share)
@@ -547,7 +548,7 @@ def paint_femur(canvas: Canvas, who: Pelvis, *, frame: Frame, textures: Textures
     look = {"name": "femur", "mineral": mineral, "red": 0.25 * who.marrow_red}
     paint_bone(canvas, box, distance=distance, thick=thick, **look)
 
-# %% ../nbs/02_phantom.ipynb #268ffba4
+# %% ../nbs/02_phantom.ipynb #e6d9e61d
 def paint_hip_bone(
     canvas: Canvas, who: Pelvis, *, frame: Frame, textures: Textures, near: np.ndarray
 ) -> None:
@@ -787,7 +788,7 @@ def grow(
         enter(whole, distance, name)
     return first, second, owner
 
-# %% ../nbs/02_phantom.ipynb #df47fd28
+# %% ../nbs/02_phantom.ipynb #0ffef137
 def paint_muscles(
     canvas: Canvas,
     who: Pelvis,

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['REACH_MM', 'CENTRE_MM', 'Noise', 'sheets', 'Frame', 'default_spacing', 'make_grid']
 
-# %% ../nbs/workshop/02_space.ipynb #4a093106
+# %% ../nbs/workshop/02_space.ipynb #3a478aee
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +15,7 @@ from scipy.interpolate import CubicSpline
 
 from .errors import BadInput
 
-# %% ../nbs/workshop/02_space.ipynb #677854c8
+# %% ../nbs/workshop/02_space.ipynb #46f02e88
 REACH_MM = (170.0, 260.0, 260.0)
 
 
@@ -80,7 +80,7 @@ def sheets(noise: np.ndarray, width: float) -> np.ndarray:
     """
     return np.exp(-((noise * np.float32(1 / width)) ** 2)) * np.float32((1 + 2 / width**2) ** 0.5)
 
-# %% ../nbs/workshop/02_space.ipynb #725c5f47
+# %% ../nbs/workshop/02_space.ipynb #ba6020f1
 class Frame:
     """The coordinates of every voxel as one body part sees them.
 
@@ -142,7 +142,7 @@ class Frame:
         z, y, x = self.crop(box)
         return [z, y, np.float32(self.side) * x]
 
-# %% ../nbs/workshop/02_space.ipynb #f7f64642
+# %% ../nbs/workshop/02_space.ipynb #7026350c
 CENTRE_MM = (22.0, 8.0, 0.0)  # the middle of the image, from the midpoint between the hips
 
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Pelvis', 'winding', 'bowel_loops', 'Textures']
 
-# %% ../nbs/workshop/02_subject.ipynb #61d38efc
+# %% ../nbs/workshop/02_subject.ipynb #e7ed80ca
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from .anatomy import SOFT
 from .space import Noise
 
-# %% ../nbs/workshop/02_subject.ipynb #43e9fefd
+# %% ../nbs/workshop/02_subject.ipynb #cd9473d6
 @dataclass(frozen=True)
 class Pelvis:
     """One subject's anatomy.
@@ -78,7 +78,7 @@ class Pelvis:
             scatter_hu=float(rng.uniform(2, 9)),
         )
 
-# %% ../nbs/workshop/02_subject.ipynb #2e0f34ca
+# %% ../nbs/workshop/02_subject.ipynb #4bc962fe
 def winding(rng: np.random.Generator, place: Any, *, low: Any, high: Any) -> np.ndarray:
     """A loop of small bowel: four points, each 24 mm from the last.
 
@@ -132,7 +132,7 @@ def bowel_loops(who: Pelvis, rng: np.random.Generator) -> list[tuple[np.ndarray,
         loops.append((rows, "bowel_content", 0.15))
     return loops
 
-# %% ../nbs/workshop/02_subject.ipynb #6ce73ffd
+# %% ../nbs/workshop/02_subject.ipynb #adec5b73
 @dataclass(frozen=True)
 class Textures:
     """What makes a subject's tissues uneven: noise that is fixed in space.

@@ -18,7 +18,6 @@ from mr2ct.phantom import (
     Oval,
     Pelvis,
     coverage,
-    default_spacing,
 )
 from mr2ct.phantom import (
     FAT_PEAKS,
@@ -31,6 +30,7 @@ from mr2ct.phantom import (
     paint_pelvis,
     spoiled_echo,
 )
+from mr2ct.space import default_spacing
 from mr2ct.volumes import same_grid, spacing_mm, to_array
 
 SMALL = (16, 64, 64)
