@@ -176,7 +176,7 @@ def bench(
     fabric.barrier()
     return out / "report.html"
 
-# %% ../nbs/50_benchmark.ipynb #d2b076c5
+# %% ../nbs/50_benchmark.ipynb #24a1cdeb
 def _config(
     profile: Profile, data: str | Path | None, moved: Mapping[str, float]
 ) -> dict[str, Any]:

@@ -7,7 +7,7 @@ __all__ = ['paired_p', 'smallest_p', 'holm', 'redraw_means', 'bootstrap_interval
            'seeds_agree', 'seed_grid', 'by_case', 'summarise', 'compare_methods', 'with_interval', 'p_in_words',
            'floor_note']
 
-# %% ../nbs/14_compare.ipynb #263cb3f9
+# %% ../nbs/14_compare.ipynb #a7486ca8
 import math
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from scipy.stats import wilcoxon
 
 from .errors import BadInput
 
-# %% ../nbs/14_compare.ipynb #9da81878
+# %% ../nbs/14_compare.ipynb #105d4552
 def _grids(*given: np.ndarray) -> list[np.ndarray]:
     """Each as (seeds, cases), without the cases that hold a NaN in any of them.
 
@@ -34,7 +34,7 @@ def _grids(*given: np.ndarray) -> list[np.ndarray]:
     kept = ~np.any([np.isnan(grid).any(0) for grid in grids], axis=0)
     return [grid[:, kept] for grid in grids]
 
-# %% ../nbs/14_compare.ipynb #4ca19c48
+# %% ../nbs/14_compare.ipynb #b0f2f50d
 def paired_p(values: np.ndarray, reference: np.ndarray) -> float:
     """Two-sided p of Wilcoxon's signed-rank test on the differences within each patient.
 
@@ -58,7 +58,7 @@ def paired_p(values: np.ndarray, reference: np.ndarray) -> float:
         return math.nan
     return float(wilcoxon(own - other).pvalue)
 
-# %% ../nbs/14_compare.ipynb #4b5bcc7d
+# %% ../nbs/14_compare.ipynb #c52c2bb7
 def smallest_p(cases: int, tests: int = 1) -> float:
     """The smallest p that this many patients can give: 2 / 2ⁿ, times the number of tests in a row (Holm).
 
@@ -71,7 +71,7 @@ def smallest_p(cases: int, tests: int = 1) -> float:
     """
     return min(1.0, tests * 2 / 2**cases)
 
-# %% ../nbs/14_compare.ipynb #d544d510
+# %% ../nbs/14_compare.ipynb #63c04509
 def holm(p: Sequence[float]) -> np.ndarray:
     """Holm's step-down correction; NaN stay NaN and do not count as tests.
 
@@ -89,7 +89,7 @@ def holm(p: Sequence[float]) -> np.ndarray:
         out[i] = highest
     return out
 
-# %% ../nbs/14_compare.ipynb #2edc8247
+# %% ../nbs/14_compare.ipynb #8511af69
 def redraw_means(*grids: np.ndarray, draws: int = 10_000, seed: int = 0) -> np.ndarray:
     """Means of each grid over patients and seeds that are drawn with replacement, one fewer than there are.
 
@@ -116,7 +116,7 @@ def redraw_means(*grids: np.ndarray, draws: int = 10_000, seed: int = 0) -> np.n
         means[i] = grid[rows[:, :, None], columns[:, None, :]].mean((1, 2))
     return means
 
-# %% ../nbs/14_compare.ipynb #74e59e26
+# %% ../nbs/14_compare.ipynb #210bbbc1
 def _ends(draws: np.ndarray) -> tuple[float, float]:
     low, high = np.percentile(draws, (2.5, 97.5))
     return float(low), float(high)
@@ -196,7 +196,7 @@ def bootstrap_ratio(
     own, other = redraw_means(*grids, draws=draws, seed=seed)
     return _ends(own / other)
 
-# %% ../nbs/14_compare.ipynb #ea65b3c9
+# %% ../nbs/14_compare.ipynb #d9ae97ea
 def seeds_agree(values: np.ndarray, reference: np.ndarray) -> bool:
     """Whether every training of one method lies on the same side of every training of the other, by its mean.
 
@@ -215,7 +215,7 @@ def seeds_agree(values: np.ndarray, reference: np.ndarray) -> bool:
     own, other = (grid.mean(1) for grid in grids)
     return bool(own.max() < other.min() or own.min() > other.max())
 
-# %% ../nbs/14_compare.ipynb #794b50d2
+# %% ../nbs/14_compare.ipynb #3f2666c1
 def seed_grid(rows: pd.DataFrame, metric: str = "mae") -> pd.DataFrame:
     """The scores of one method as a table: a row a seed, a column a case, in the order of their names.
 
@@ -254,7 +254,7 @@ def by_case(table: pd.DataFrame, metric: str = "mae", by: str = "method") -> pd.
     grids = {name: seed_grid(rows, metric).mean() for name, rows in table.groupby(by, sort=False)}
     return pd.DataFrame(grids).rename_axis("case").rename_axis(by, axis=1)
 
-# %% ../nbs/14_compare.ipynb #dd29957e
+# %% ../nbs/14_compare.ipynb #884d0631
 def summarise(
     table: pd.DataFrame, metric: str = "mae", *, by: str | Sequence[str] = "method"
 ) -> pd.DataFrame:
@@ -289,7 +289,7 @@ def summarise(
     out = pd.DataFrame(rows).T.astype({"seeds": int, "cases": int})
     return out.rename_axis(by if isinstance(by, str) else list(by))
 
-# %% ../nbs/14_compare.ipynb #6c11c9d0
+# %% ../nbs/14_compare.ipynb #c190c2dd
 def compare_methods(
     table: pd.DataFrame, reference: str, *, metric: str = "mae", by: str = "method"
 ) -> pd.DataFrame:
@@ -343,7 +343,7 @@ def _against(values: np.ndarray, reference: np.ndarray) -> dict[str, float]:
         "cases": _grids(values, reference)[0].shape[1],
     }
 
-# %% ../nbs/14_compare.ipynb #34f08acd
+# %% ../nbs/14_compare.ipynb #9b8afde8
 def with_interval(values: np.ndarray, form: str = ".1f") -> str:
     """A mean with its 95 % interval, as text.
 

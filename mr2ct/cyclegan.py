@@ -187,14 +187,6 @@ class _TwoDomains(Method):
         """The way back: (N, 1, H, W) to (N, C, H, W) in [-1, 1], the MR's own scale of the training."""
         return self.generators.to_mr(ct)
 
-    def _update(self, side: int, loss: Tensor) -> None:
-        """One step of the generators (0) or of the discriminators (1)."""
-        optimiser = (self.g, self.d)[side]
-        optimiser.zero_grad()
-        self.fabric.backward(loss)
-        optimiser.step()
-        self.schedules[side].step()
-
 # %% ../nbs/32_cyclegan.ipynb #6701d911
 class CycleGAN(_TwoDomains):
     """Two generators and two discriminators that learn from MR and CT of different patients.
@@ -228,9 +220,8 @@ class CycleGAN(_TwoDomains):
         if identity and channels != 1:
             raise BadInput(f"identity: expected 0 with {channels} MR channels, got {identity}")
         self.generators = _Generators(channels, identity > 0, width=width, blocks=blocks, norm=norm)
-        self.discriminators = _Discriminators(
-            channels, width=discriminator_width, layers=discriminator_layers, norm=norm
-        )
+        sizes = {"width": discriminator_width, "layers": discriminator_layers}
+        self.discriminators = _Discriminators(channels, norm=norm, **sizes)
         self.channels, self.steps, self.learning_rate = channels, steps, learning_rate
         self.smallest = self.discriminators.ct.smallest
         self.signed, self.pool = signed, pool
@@ -238,10 +229,8 @@ class CycleGAN(_TwoDomains):
 
     def configure(self, fabric: Fabric) -> dict[str, Any]:
         self.fabric = fabric
-        nets = self.generators, self.discriminators
-        adam = [
-            torch.optim.Adam(net.parameters(), self.learning_rate, (0.5, 0.999)) for net in nets
-        ]
+        nets, rate, betas = (self.generators, self.discriminators), self.learning_rate, (0.5, 0.999)
+        adam = [torch.optim.Adam(net.parameters(), rate, betas) for net in nets]
         self.generators, self.g = fabric.setup(self.generators, adam[0])
         self.discriminators, self.d = fabric.setup(self.discriminators, adam[1])
         self.schedules = [constant_then_linear(o, self.steps, self.steps // 2) for o in adam]
@@ -256,10 +245,10 @@ class CycleGAN(_TwoDomains):
         with freeze(self.discriminators), self.fabric.autocast():
             terms = _generator_terms(self.discriminators, mr, ct, made, self.signed)
         total = sum(self.weights.get(name, 1.0) * term for name, term in terms.items())
-        self._update(0, total)
+        self.update(total, self.g, self.schedules[0])
         old_ct, old_mr = self.pools[0](made["fake_ct"]), self.pools[1](made["fake_mr"])
         loss_d = _both_losses(self.discriminators, mr, ct, old_mr, old_ct)
-        self._update(1, loss_d)
+        self.update(loss_d, self.d, self.schedules[1])
         values = {"loss": total} | terms | {"discriminator": loss_d / 2}
         return {name: value.detach() for name, value in values.items()}
 

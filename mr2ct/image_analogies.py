@@ -162,7 +162,7 @@ def framed(prime: np.ndarray, coarse: np.ndarray | None, outside: np.ndarray | f
     frame[:, _REACH:-_REACH, _REACH:-_REACH] = prime
     return frame
 
-# %% ../nbs/12_image_analogies.ipynb #3f1b2c38
+# %% ../nbs/12_image_analogies.ipynb #7b3af29c
 def oriented_responses(image: np.ndarray, sigma: float = 2.0) -> np.ndarray:
     """The fourth derivative of a Gaussian along 0, 45, 90 and 135 degrees, steered from the five of the axes.
 
@@ -310,7 +310,7 @@ def _scan(
             source[y, x] = coherence if found < 0 else found
             frame[y + _REACH, x + _REACH] = level.prime[source[y, x]]
 
-# %% ../nbs/12_image_analogies.ipynb #9b85a9f6
+# %% ../nbs/12_image_analogies.ipynb #15003ed7
 @dataclass(frozen=True)
 class Sources:
     """Where each pixel of B' comes from.

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TREATMENTS', 'pooled', 'MapWatch', 'finish', 'judge_maps', 'film_weights', 'keep_maps']
 
-# %% ../nbs/workshop/51_maps.ipynb #7e316bdc
+# %% ../nbs/workshop/51_maps.ipynb #bedc3038
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
@@ -25,7 +25,7 @@ from .runs import How, Run, train_run
 from .training import Method
 from .trust import map_quality, read_probe
 
-# %% ../nbs/workshop/51_maps.ipynb #6b15d0a8
+# %% ../nbs/workshop/51_maps.ipynb #40567b25
 def pooled(u: torch.Tensor, side: int) -> torch.Tensor:
     """The mean over squares of some pixels a side, fewer at the edge: (N, 1, H, W) to the same shape.
 
@@ -47,7 +47,7 @@ TREATMENTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sign_smooth_5": lambda u: pooled(u.sign(), 5),
 }
 
-# %% ../nbs/workshop/51_maps.ipynb #cfe8df52
+# %% ../nbs/workshop/51_maps.ipynb #305391fc
 class MapWatch:
     """Judges maps of trust while a network learns.
 
@@ -103,7 +103,7 @@ class MapWatch:
         place = {"step": step, "source": source, "treatment": treatment, "over": over}
         self.rows.append(place | map_quality(u, self.seen))
 
-# %% ../nbs/workshop/51_maps.ipynb #ad747575
+# %% ../nbs/workshop/51_maps.ipynb #19673dd3
 def finish(watch: MapWatch, method: Method) -> list[dict[str, Any]]:
     """The rows of a watch, with the means over moments and the residual of the trained network.
 
@@ -118,7 +118,7 @@ def finish(watch: MapWatch, method: Method) -> list[dict[str, Any]]:
     watch._keep(watch.steps, "residual", "raw", "one moment", residual.max() - residual)
     return watch.rows
 
-# %% ../nbs/workshop/51_maps.ipynb #2db3e181
+# %% ../nbs/workshop/51_maps.ipynb #95ca5838
 def _off(table: pd.DataFrame) -> pd.DataFrame:
     """The training pairs of `misaligned_phantoms` that do not fit and are not trusted."""
     learned = split_clean(table)[0]
@@ -142,7 +142,7 @@ def judge_maps(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[str, Any]
     method, facts = train_run(run, how, table=table, watch=watch, resume=False)
     return [run.keys | {"path": run.entry.name} | row for row in finish(watch, method)], facts
 
-# %% ../nbs/workshop/51_maps.ipynb #db282b0d
+# %% ../nbs/workshop/51_maps.ipynb #55f300ea
 def film_weights(
     name: str, run: Run, how: How, *, seen: dict[str, Any], trusted: dict[str, Any]
 ) -> list[tuple[int, torch.Tensor]]:
@@ -183,7 +183,7 @@ def film_weights(
     )
     return [(int(step), film[step]) for step in moments]
 
-# %% ../nbs/workshop/51_maps.ipynb #4fd63e03
+# %% ../nbs/workshop/51_maps.ipynb #560a0a90
 def keep_maps(plan: Sequence[Run], how: How, folder: Path) -> None:
     """Write `maps.npz`: weights of raw and useful reweighting on two slices of three cases at eight moments each.
 

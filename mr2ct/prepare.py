@@ -223,7 +223,7 @@ def _climb(
         watch(mm, -method.GetMetricValue(), method.GetOptimizerStopConditionDescription())
     return _joined(start, step)
 
-# %% ../nbs/03_prepare.ipynb #b6245cd1
+# %% ../nbs/03_prepare.ipynb #c42c7781
 def _execute(
     method: "sitk.ImageRegistrationMethod", fixed: "sitk.Image", moving: "sitk.Image"
 ) -> None:
@@ -462,16 +462,14 @@ def register_bspline(
     import SimpleITK as sitk
 
     if not (knots_mm > 0 and steps >= 1 and bending >= 0):
-        raise BadInput(
-            f"knots_mm, steps, bending: expected > 0, >= 1, >= 0, got {knots_mm}, {steps}, {bending}"
-        )
+        got = f"{knots_mm}, {steps}, {bending}"
+        raise BadInput(f"knots_mm, steps, bending: expected > 0, >= 1, >= 0, got {got}")
     still, free = to_register(fixed, "fixed"), to_register(moving, "moving")
     whole = to_itk(to_image(body_of(mask, fixed).astype(np.float32), fixed))
     grid, thin = thinned(still, 4.0), thinned(free, 4.0)
     rim = with_rim(thinned(whole, 4.0), 2.0)
     inside = sitk.GetArrayFromImage(rim) > 0
-    extent = np.array(still.GetSize()) * still.GetSpacing()
-    cells = [max(1, round(e / knots_mm)) for e in extent]
+    cells = [max(1, round(n * s / knots_mm)) for n, s in zip(still.GetSize(), still.GetSpacing())]
     steps_xyz = np.array(grid.GetSpacing()) / still.GetSpacing()
     splines = [
         spline_weights(n, step, full=full, cells=k)
@@ -485,7 +483,7 @@ def register_bspline(
     jacobian = smallest_jacobian(spline, grid, inside)
     if not jacobian > 0:
         raise Folded(
-            f"moving: expected a deformation that does not fold, got a Jacobian of {jacobian:.2f}; use larger knots_mm or bending"
+            f"moving: expected no folds, got a Jacobian of {jacobian:.2f}; use larger knots_mm or bending"
         )
     both = sitk.CompositeTransform([rigid.transform, spline])  # the last one is applied first
     gained = information_of((grid, thin, rim), both)
@@ -555,7 +553,7 @@ class Recipe:
             got = f"{self.margin_mm} and {self.seed}"
             raise BadInput(f"margin_mm, seed: expected 0 or more, got {got}")
 
-# %% ../nbs/03_prepare.ipynb #ace29ddc
+# %% ../nbs/03_prepare.ipynb #cfa8388d
 def _align(
     mr: nib.Nifti1Image, ct: nib.Nifti1Image, body: np.ndarray, recipe: Recipe
 ) -> tuple[nib.Nifti1Image, np.ndarray, dict[str, Any]]:

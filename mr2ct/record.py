@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'INCOMPLETE', 'STAMP', 'as_text', 'to_csv', 'read_csv', 'digest', 'stamp', 'Record', 'read_config',
            'environments_of', 'check_record', 'results_folder', 'find_study', 'origin_of', 'read_study']
 
-# %% ../nbs/workshop/09_record.ipynb #ab00dcec
+# %% ../nbs/workshop/09_record.ipynb #dddcf6c7
 import csv
 import hashlib
 import io
@@ -22,7 +22,7 @@ import pandas as pd
 from .errors import BadInput
 from .files import whole_file
 
-# %% ../nbs/workshop/09_record.ipynb #773aa2ba
+# %% ../nbs/workshop/09_record.ipynb #9bce070f
 FORMAT = 2
 """Of a results folder; 1 had no runs.csv."""
 
@@ -41,7 +41,7 @@ INCOMPLETE = (
 
 STAMP = ("commit", "dirty")  # of an environment, what belongs to a run and not to a machine
 
-# %% ../nbs/workshop/09_record.ipynb #1455f0bd
+# %% ../nbs/workshop/09_record.ipynb #9f8d3840
 def as_text(value: Any) -> str:
     """A value as it stands in a table: six digits of a float, nothing for what is missing.
 
@@ -80,14 +80,14 @@ def read_csv(path: Path) -> list[dict[str, str]]:
             )
     return rows
 
-# %% ../nbs/workshop/09_record.ipynb #c232fbe5
+# %% ../nbs/workshop/09_record.ipynb #acc4a7a1
 def digest(rows: Sequence[Mapping[str, Any]]) -> str:
     """A short fingerprint of some rows; columns that are empty in all of them do not count."""
     filled = {name for row in rows for name, value in row.items() if as_text(value)}
     text = to_csv([{n: v for n, v in row.items() if n in filled} for row in rows])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-# %% ../nbs/workshop/09_record.ipynb #ff54a36e
+# %% ../nbs/workshop/09_record.ipynb #49f8fd0a
 def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Who made a run: (commit and dirty, the rest of its environment).
 
@@ -106,7 +106,7 @@ def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         who["dirty"] = now["dirty"] if not kept.get("dirty") else kept["dirty"]
     return who, whole
 
-# %% ../nbs/workshop/09_record.ipynb #1a6d0a10
+# %% ../nbs/workshop/09_record.ipynb #71c91879
 @dataclass
 class Record:
     """The tables of a study on disk: config.json, cases.csv, runs.csv, environments.json.
@@ -194,7 +194,7 @@ class Record:
             with whole_file(self.folder / name) as temporary:
                 temporary.write_text(text)
 
-# %% ../nbs/workshop/09_record.ipynb #0a83c0d0
+# %% ../nbs/workshop/09_record.ipynb #b60e777e
 def _texts(record: Record, names: Sequence[str]) -> dict[str, str]:
     """The files of a record, its runs in this order; the config alone before there are any."""
     texts = {"config.json": json.dumps(record.config, indent=2) + "\n"}
@@ -205,7 +205,7 @@ def _texts(record: Record, names: Sequence[str]) -> dict[str, str]:
         texts["runs.csv"] = to_csv([record.runs[name] for name in names])
     return texts
 
-# %% ../nbs/workshop/09_record.ipynb #787ab0b6
+# %% ../nbs/workshop/09_record.ipynb #59abbd86
 def _difference(name: str, wanted: Any, got: Any) -> str:
     """The first place where two values differ, in words; "" where they agree."""
     if isinstance(wanted, dict) and isinstance(got, dict):
@@ -246,7 +246,7 @@ def _finished(folder: Path) -> dict[str, tuple[dict[str, Any], list[dict[str, An
             found[name] = run, rows[name]
     return found
 
-# %% ../nbs/workshop/09_record.ipynb #27a0f017
+# %% ../nbs/workshop/09_record.ipynb #18ee454f
 def read_config(folder: str | Path) -> dict[str, Any]:
     """The config of a results folder.
 
@@ -273,7 +273,7 @@ def environments_of(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / "environments.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 
-# %% ../nbs/workshop/09_record.ipynb #997a8d6d
+# %% ../nbs/workshop/09_record.ipynb #829db90e
 def check_record(folder: str | Path) -> list[str]:
     """What does not hold in the record of a results folder, one line each; an empty list where all holds.
 
@@ -304,7 +304,7 @@ def check_record(folder: str | Path) -> list[str]:
         found += _check_run(run, wrote.get(run["run"], []), profiles, known)
     return [f"{folder / line}" for line in sorted(found)]
 
-# %% ../nbs/workshop/09_record.ipynb #0519e5dc
+# %% ../nbs/workshop/09_record.ipynb #f75a5ea1
 def _check_run(
     run: Mapping[str, str],
     rows: Sequence[Mapping[str, str]],
@@ -333,7 +333,7 @@ def _check_run(
         )
     return found
 
-# %% ../nbs/workshop/09_record.ipynb #b5315668
+# %% ../nbs/workshop/09_record.ipynb #d1b2ee3e
 def results_folder(results: str | Path | None = None) -> Path:
     """The folder of recorded studies: as given, or `results` beside or above the present folder, or of the checkout.
 
@@ -349,7 +349,7 @@ def results_folder(results: str | Path | None = None) -> Path:
             return folder / "results"
     raise BadInput(f"results: expected a folder of that name in {Path.cwd()} or above, found none")
 
-# %% ../nbs/workshop/09_record.ipynb #8fb11fce
+# %% ../nbs/workshop/09_record.ipynb #7e7cc553
 def find_study(
     name: str, results: str | Path | None = None, *, say: Callable[[str], None] = print
 ) -> Path:

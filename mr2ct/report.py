@@ -6,7 +6,7 @@
 __all__ = ['REFERENCE', 'KEYS', 'MADE_UP', 'RESEARCH', 'STYLE', 'PICTURE_S', 'leaderboard', 'readable', 'summary',
            'report_picture', 'in_a_sentence', 'write_report']
 
-# %% ../nbs/workshop/50_report.ipynb #9dfc5654
+# %% ../nbs/workshop/50_report.ipynb #02955752
 import base64
 import html
 import json
@@ -24,7 +24,7 @@ from .errors import BadInput
 from .files import whole_file
 from .volumes import load, read_case, spacing_mm, to_array
 
-# %% ../nbs/workshop/50_report.ipynb #b2fa721a
+# %% ../nbs/workshop/50_report.ipynb #0f91774e
 REFERENCE = "bulk_3"
 KEYS = ("run", "method", "seed", "case")
 
@@ -72,7 +72,7 @@ def leaderboard(
     ]
     return board[order].sort_values(metric, ascending=metric.startswith("mae"))
 
-# %% ../nbs/workshop/50_report.ipynb #616e7b59
+# %% ../nbs/workshop/50_report.ipynb #ac4fb3af
 def readable(board: pd.DataFrame, reference: str) -> pd.DataFrame:
     """A leaderboard for people: numbers with their intervals as text, best method first.
 
@@ -100,7 +100,7 @@ def readable(board: pd.DataFrame, reference: str) -> pd.DataFrame:
     }
     return pd.DataFrame(rows).T
 
-# %% ../nbs/workshop/50_report.ipynb #d017c848
+# %% ../nbs/workshop/50_report.ipynb #55f725d8
 def _reference(out: Path) -> str:
     methods = list(pd.read_csv(out / "cases.csv").method.unique())
     return REFERENCE if REFERENCE in methods else methods[0]
@@ -145,7 +145,7 @@ def _made_up(out: Path) -> bool:
     config = out / "config.json"
     return not config.is_file() or json.loads(config.read_text()).get("data") is None
 
-# %% ../nbs/workshop/50_report.ipynb #279b0b48
+# %% ../nbs/workshop/50_report.ipynb #17e38c09
 def _example(out: Path, name: str) -> Path:
     """The synthetic CT kept for the report by the first seed of a method."""
     return next(iter(sorted((out / "runs").glob(f"{name}-seed*/example.nii.gz"))), out / "none")
@@ -191,7 +191,7 @@ def report_picture(out: str | Path, table: pd.DataFrame) -> Figure:
     fig.colorbar(signed, ax=axes, label="sCT − CT, HU", shrink=0.5, location="right", pad=0.01)
     return fig
 
-# %% ../nbs/workshop/50_report.ipynb #c357737a
+# %% ../nbs/workshop/50_report.ipynb #86204013
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;color:#222}
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:1em 0;font-size:14px}
 td,th{padding:.25em .6em;text-align:right;border-bottom:1px solid #ddd}
@@ -235,7 +235,7 @@ def _cost_table(out: Path) -> pd.DataFrame:
     text = {named.get(c, c): cost[c].map(forms.get(c, "{:,.0f}").format) for c in cost}
     return pd.DataFrame(text).rename_axis(None)
 
-# %% ../nbs/workshop/50_report.ipynb #3cbd1652
+# %% ../nbs/workshop/50_report.ipynb #d7944652
 PICTURE_S = 60.0
 
 
@@ -264,7 +264,7 @@ def write_report(out: str | Path, table: pd.DataFrame, last: bool = True) -> Pat
         temporary.write_text(_page(out, board, reference, table.attrs.get("note", ""), last))
     return out / "report.html"
 
-# %% ../nbs/workshop/50_report.ipynb #3067af28
+# %% ../nbs/workshop/50_report.ipynb #564b2b71
 def _page(out: Path, board: pd.DataFrame, reference: str, note: str, last: bool) -> str:
     """The page itself."""
     config = json.loads((out / "config.json").read_text())

@@ -6,7 +6,7 @@
 __all__ = ['Work', 'Run', 'How', 'plan_runs', 'features_used', 'train_run', 'do_run', 'choose_workers', 'check_workers', 'pack',
            'run_all']
 
-# %% ../nbs/workshop/50_runs.ipynb #f752cd8e
+# %% ../nbs/workshop/50_runs.ipynb #07213917
 import json
 import os
 import pickle
@@ -38,7 +38,7 @@ from .run_folder import measured
 from .training import Method, Profile
 from .worlds import phantom_version
 
-# %% ../nbs/workshop/50_runs.ipynb #2b273874
+# %% ../nbs/workshop/50_runs.ipynb #e1bd665c
 @dataclass(frozen=True)
 class Run:
     """One training, and whom it is scored on: a row of runs.csv.
@@ -91,7 +91,7 @@ class How:
 Work = Callable[[Run, How], tuple[list[dict[str, Any]], dict[str, Any]]]
 """What is done with a run: returns its rows of cases.csv and its facts for runs.csv."""
 
-# %% ../nbs/workshop/50_runs.ipynb #904dc2fb
+# %% ../nbs/workshop/50_runs.ipynb #1236cec5
 def plan_runs(
     entries: Sequence[Entry],
     seeds: Sequence[int],
@@ -122,7 +122,7 @@ def plan_runs(
         if (seed == 0 if entry.needs == "nothing" else seed in seeds)
     ]
 
-# %% ../nbs/workshop/50_runs.ipynb #c0dfbefa
+# %% ../nbs/workshop/50_runs.ipynb #775cdad0
 def features_used(method: nn.Module) -> str:
     """The feature networks that a method has loaded, such as "squeezenet1_1 trained 1f3a9c02"; "" where there are none.
 
@@ -155,7 +155,7 @@ def _in_words(features: Features) -> str:
         total.update(values.detach().cpu().numpy().tobytes())
     return f"{features.name} trained {total.hexdigest()[:8]}"
 
-# %% ../nbs/workshop/50_runs.ipynb #2f9a5356
+# %% ../nbs/workshop/50_runs.ipynb #262381e6
 def train_run(
     run: Run,
     how: How,
@@ -198,7 +198,7 @@ def train_run(
     }
     return method, facts
 
-# %% ../nbs/workshop/50_runs.ipynb #0139c77d
+# %% ../nbs/workshop/50_runs.ipynb #9eba2e6e
 def do_run(
     run: Run, how: How, work: Work
 ) -> tuple[list[dict[str, Any]], dict[str, Any], tuple[dict, dict]]:
@@ -217,7 +217,7 @@ def do_run(
     known |= {"phantom": phantom_version(run.data) or "", "says": run.entry.says}
     return rows, known | facts, stamp(how.run_dir(run))
 
-# %% ../nbs/workshop/50_runs.ipynb #f4d30967
+# %% ../nbs/workshop/50_runs.ipynb #0be6a3c6
 def choose_workers(fabric: Fabric, mb_each: int = 2000) -> int:
     """How many runs this machine can work on at a time: 1 on a GPU or with several processes, else as cores allow.
 
@@ -256,7 +256,7 @@ def _begin_worker(parent: int) -> None:
 
     threading.Thread(target=watch, daemon=True).start()
 
-# %% ../nbs/workshop/50_runs.ipynb #8fce9567
+# %% ../nbs/workshop/50_runs.ipynb #fe87d121
 def pack(run: Run, work: Work) -> bytes:
     """A run and its work as bytes, for a process of its own.
 
@@ -280,7 +280,7 @@ def _in_worker(packed: bytes, out: Path) -> tuple[list[dict], dict, tuple[dict, 
     run, work = pickle.loads(packed)  # our own bytes, made a moment ago by the parent
     return do_run(run, How(out, None, False), work)
 
-# %% ../nbs/workshop/50_runs.ipynb #6f1755ec
+# %% ../nbs/workshop/50_runs.ipynb #cac93ecd
 def _results(
     todo: Sequence[Run], how: How, work: Work, workers: int
 ) -> Iterator[tuple[Run, tuple[list[dict], dict, tuple[dict, dict]]]]:
@@ -303,7 +303,7 @@ def _results(
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-# %% ../nbs/workshop/50_runs.ipynb #98d49b10
+# %% ../nbs/workshop/50_runs.ipynb #c72067f6
 def run_all(
     plan: Sequence[Run],
     record: Record,

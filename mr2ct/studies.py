@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['Values', 'STUDIES', 'MissingData', 'as_given', 'a_quarter', 'three_quarters', 'aligned_world', 'moved_world',
            'misaligned_world', 'channels_world', 'contest_world', 'unpaired_world', 'Study', 'in_words', 'plan_study',
-           'place_in', 'run_study', 'describe_record', 'describe_results', 'channel_entries', 'loss_entries',
-           'rival_entries', 'lever_entries', 'pelvis_size', 'quarter_of_the_pair', 'one_and_two_budgets',
-           'keep_leaderboard', 'find_study_by_name', 'describe_studies', 'run_studies', 'study_facts']
+           'place_in', 'run_study', 'find_study_by_name', 'describe_record', 'describe_results', 'channel_entries',
+           'loss_entries', 'rival_entries', 'lever_entries', 'pelvis_size', 'quarter_of_the_pair',
+           'one_and_two_budgets', 'keep_leaderboard', 'describe_studies', 'run_studies', 'study_facts']
 
-# %% ../nbs/51_misalignment.ipynb #80c40651
+# %% ../nbs/51_misalignment.ipynb #804084bb
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -41,7 +41,7 @@ from .trust import LEVERS, Rival, ToldUNet, lever_for
 from .unet import RegressionUNet
 from .worlds import four_channel_phantoms, make_phantoms, misaligned_phantoms
 
-# %% ../nbs/51_misalignment.ipynb #14f1c62c
+# %% ../nbs/51_misalignment.ipynb #bf63182c
 Values = Mapping[str, Any]
 
 
@@ -76,7 +76,7 @@ def three_quarters(profile: Profile, values: Values) -> Profile:
     small = profile.scaled("three quarters", crop=0.75, width=0.75)
     return replace(small, samples=values.get("samples", small.samples))
 
-# %% ../nbs/51_misalignment.ipynb #730f9dda
+# %% ../nbs/51_misalignment.ipynb #d1228ae3
 def aligned_world(folder: Path, profile: Profile, values: Values) -> Path:
     """Phantoms whose pairs fit.
 
@@ -143,7 +143,7 @@ def unpaired_world(folder: Path, profile: Profile, values: Values) -> Path:
         )
     return found
 
-# %% ../nbs/51_misalignment.ipynb #7030a863
+# %% ../nbs/51_misalignment.ipynb #ad092fc9
 @dataclass(frozen=True)
 class Study:
     """One question, and all that is needed to answer it.
@@ -213,7 +213,7 @@ def in_words(values: Values) -> str:
     """
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
-# %% ../nbs/51_misalignment.ipynb #3012d8af
+# %% ../nbs/51_misalignment.ipynb #023a1201
 def plan_study(
     study: Study,
     profile: Profile,
@@ -266,7 +266,7 @@ def place_in(study: Study, profile: Profile) -> Callable[[Mapping[str, Any]], tu
 
     return place
 
-# %% ../nbs/51_misalignment.ipynb #ff78ab4f
+# %% ../nbs/51_misalignment.ipynb #40f8b520
 def run_study(
     name: str | Study,
     profile: str | Profile = "laptop",
@@ -316,7 +316,23 @@ def run_study(
     record.write(order)
     return _finish(study, plan, how, record, None if results is None else Path(results))
 
-# %% ../nbs/51_misalignment.ipynb #118cca70
+# %% ../nbs/51_misalignment.ipynb #60979ead
+def find_study_by_name(name: str | Study) -> Study:
+    """A study of `STUDIES`; a `Study` is returned as it is.
+
+    Args:
+        name: of a study, or the study.
+
+    Raises:
+        BadInput: a name that is not there.
+    """
+    if isinstance(name, Study):
+        return name
+    if name not in STUDIES:
+        raise BadInput(f"study: expected one of {', '.join(STUDIES)}, got {name!r}")
+    return STUDIES[name]
+
+
 def _config(study: Study, profile: Profile) -> dict[str, Any]:
     sizes = {values: asdict(size) for values, size in study.sizes(profile).items()}
     asked = {"study": study.name, "asks": study.asks, "profile": asdict(profile)}
@@ -338,7 +354,7 @@ def _check_clean() -> None:
             f"results: expected a clean checkout of the repository to record from, got {got}; leave results out to try"
         )
 
-
+# %% ../nbs/51_misalignment.ipynb #0ce7b7e8
 def _finish(
     study: Study, plan: Sequence[Run], how: How, record: Record, results: Path | None
 ) -> Path:
@@ -365,7 +381,7 @@ def _finish(
         temporary.write_text(describe_results(results))
     return folder
 
-# %% ../nbs/51_misalignment.ipynb #583dbd18
+# %% ../nbs/51_misalignment.ipynb #47b4013d
 def describe_record(study: Study, record: Record) -> str:
     """README.md of a recorded study.
 
@@ -416,7 +432,7 @@ def describe_results(results: str | Path) -> str:
         lines.append(f"| {study.name} | {study.chapter} | {study.asks} | {state} |")
     return "\n".join(lines) + "\n"
 
-# %% ../nbs/51_misalignment.ipynb #8bb2b87b
+# %% ../nbs/51_misalignment.ipynb #c6cc218e
 def _variant(
     name: str, chapter: str, build: Callable[..., Any], says: str, **options: Any
 ) -> Entry:
@@ -443,7 +459,7 @@ def loss_entries() -> Iterator[Entry]:
             name, "21_losses", partial(sized, RegressionUNet), f"U-Net, loss {name}", loss=loss
         )
 
-# %% ../nbs/51_misalignment.ipynb #eb7e75e6
+# %% ../nbs/51_misalignment.ipynb #168679a1
 def rival_entries() -> Iterator[Entry]:
     """What learned weights must beat, and the forms of the weights themselves."""
     plain = partial(sized, Rival)
@@ -482,7 +498,7 @@ def lever_entries() -> Iterator[Entry]:
         says = f"meta_raw with {', '.join(f'{n} {v}' for n, v in options.items())}"
         yield _variant(f"lever_{name}", "36_trust", lever_for, says, **options)
 
-# %% ../nbs/51_misalignment.ipynb #8006b6c0
+# %% ../nbs/51_misalignment.ipynb #8bc4f1eb
 def pelvis_size(profile: Profile, values: Values) -> Profile:
     """A fifth of the samples, two a step, on larger slices: for real pelves without pairs.
 
@@ -531,7 +547,7 @@ def keep_leaderboard(plan: Sequence[Run], how: How, folder: Path) -> None:
         folder / "cost.csv", index=False, lineterminator="\n"
     )
 
-# %% ../nbs/51_misalignment.ipynb #0dd8c3c8
+# %% ../nbs/51_misalignment.ipynb #94d1f5d1
 _MORE = ("bulk_3", "unet", "pgan", "ctx_pgan", "reg_pgan", "meta")
 _CYCLES = (
     LADDER["cyclegan"],
@@ -569,23 +585,7 @@ _STUDIES = (
 )  # fmt: skip
 STUDIES: dict[str, Study] = {study.name: study for study in _STUDIES}
 
-# %% ../nbs/51_misalignment.ipynb #a0634e4f
-def find_study_by_name(name: str | Study) -> Study:
-    """A study of `STUDIES`; a `Study` is returned as it is.
-
-    Args:
-        name: of a study, or the study.
-
-    Raises:
-        BadInput: a name that is not there.
-    """
-    if isinstance(name, Study):
-        return name
-    if name not in STUDIES:
-        raise BadInput(f"study: expected one of {', '.join(STUDIES)}, got {name!r}")
-    return STUDIES[name]
-
-
+# %% ../nbs/51_misalignment.ipynb #f5f413cf
 def describe_studies(results: str | Path | None = None) -> pd.DataFrame:
     """The studies: chapter, question, methods, what varies, and whether they are recorded.
 
@@ -610,7 +610,7 @@ def describe_studies(results: str | Path | None = None) -> pd.DataFrame:
         }
     return pd.DataFrame(rows).T.rename_axis("study")
 
-# %% ../nbs/51_misalignment.ipynb #d0cc620b
+# %% ../nbs/51_misalignment.ipynb #b7d11f20
 def run_studies(
     names: Sequence[str] | None = None,
     profile: str | Profile = "laptop",

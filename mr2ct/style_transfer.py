@@ -561,7 +561,7 @@ class StyleTransfer(Method):
         done = [transfer(self.features, g, **given).image for g in grey.split(1)]
         return hu_to_unit(low + (high - low) * _resized(torch.cat(done), mr.shape[-2:], 1))
 
-# %% ../nbs/11_style_transfer.ipynb #70a5c006
+# %% ../nbs/11_style_transfer.ipynb #6915380e
 def open_picture(path: str | Path, longest_px: int = 256) -> Tensor:
     """A picture file as an image for `transfer`, in its own proportions.
 

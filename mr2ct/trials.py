@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FUSED', 'GRADIENT', 'LOOK_EVERY', 'score_fusions', 'follow_information', 'score_with_bone', 'keep_volumes']
 
-# %% ../nbs/workshop/51_trials.ipynb #7708614a
+# %% ../nbs/workshop/51_trials.ipynb #a8b283c4
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from .runs import How, Run, train_run
 from .training import Method, synthesize
 from .volumes import Case, read_case, spacing_mm, to_array
 
-# %% ../nbs/workshop/51_trials.ipynb #c8ef5f7c
+# %% ../nbs/workshop/51_trials.ipynb #66cf9319
 FUSED = ("axial", "coronal", "sagittal", "mean", "median", "learned_1", "learned_3")
 
 
@@ -48,7 +48,7 @@ def score_fusions(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[str, A
             rows.append(run.keys | {"method": method.fusion, "case": row.id} | values)
     return rows, facts
 
-# %% ../nbs/workshop/51_trials.ipynb #2ae76263
+# %% ../nbs/workshop/51_trials.ipynb #f2e1fb03
 GRADIENT = {"cyclegan": 0.3, "cycle_only": 0.0}
 """Weight of the gradient consistency, by the name of the entry."""
 LOOK_EVERY = 100
@@ -80,7 +80,7 @@ def follow_information(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[s
     _, facts = train_run(run, how, table=table, watch=look, resume=False)
     return rows, facts
 
-# %% ../nbs/workshop/51_trials.ipynb #587ddf9c
+# %% ../nbs/workshop/51_trials.ipynb #91c83aaa
 def score_with_bone(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Train, and score the body, the bone and, where its weights are at hand, LPIPS.
 
@@ -106,7 +106,7 @@ def score_with_bone(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[str,
         rows.append(run.keys | {"case": row.id} | values)
     return rows, facts
 
-# %% ../nbs/workshop/51_trials.ipynb #13198dad
+# %% ../nbs/workshop/51_trials.ipynb #3e9c37ac
 def keep_volumes(plan: Sequence[Run], how: How, folder: Path) -> None:
     """Write `volumes.npz`: the first test phantom, and what each network of seed 0 makes of it.
 

@@ -6,7 +6,7 @@
 __all__ = ['VIEWS', 'SIDES', 'plane', 'is_hu', 'display_presets', 'grey', 'render_slice', 'to_png', 'label_sides',
            'render_overlay', 'render_checkerboard', 'render_error', 'connect', 'fitting_height', 'slice_browser',
            'overlay_slider', 'picture_row', 'look', 'panel', 'Node', 'draw_flow', 'draw_network', 'picture_box',
-           'static_slider', 'bone_surface']
+           'static_slider', 'bone_surface', 'beside']
 
 # %% ../nbs/05_view.ipynb #7448da7a
 from collections.abc import Callable, Mapping, Sequence
@@ -29,13 +29,21 @@ from .drawings import Node, draw_flow, draw_network
 from .errors import BadInput
 from .surface import bone_surface
 from .volumes import HU_MAX, HU_MIN, check_same_grid, spacing_mm, to_array
-from .widgets import picture_box, static_slider
+from .widgets import beside, picture_box, static_slider
 
 if TYPE_CHECKING:  # the renderers need no ipywidgets: only who shows a widget waits for it
     import ipywidgets as W
 
 # Made in this chapter's workshops, and offered here, too.
-_all_ = ["Node", "draw_flow", "draw_network", "picture_box", "static_slider", "bone_surface"]
+_all_ = [
+    "Node",
+    "draw_flow",
+    "draw_network",
+    "picture_box",
+    "static_slider",
+    "bone_surface",
+    "beside",
+]
 
 # %% ../nbs/05_view.ipynb #6035a4c8
 VIEWS: dict[str, int] = {"axial": 0, "coronal": 1, "sagittal": 2}  # the axis that the slider walks
@@ -546,7 +554,7 @@ def slice_browser(
     controls = (name, side, position, preset, window, level)
     react(None)
     connect(react, caption, controls)
-    return W.HBox([W.VBox(controls), W.VBox([picture, caption])])
+    return beside(controls, [picture, caption])
 
 # %% ../nbs/05_view.ipynb #5ed59f3f
 def overlay_slider(
@@ -597,7 +605,7 @@ def overlay_slider(
 
     react(None)
     connect(react, caption, (position, opacity))
-    return W.HBox([W.VBox([position, opacity]), W.VBox([picture, caption])])
+    return beside([position, opacity], [picture, caption])
 
 # %% ../nbs/05_view.ipynb #e80cdddb
 def _words(text: str) -> str:

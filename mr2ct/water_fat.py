@@ -20,7 +20,7 @@ from skimage.filters import threshold_otsu
 from skimage.restoration import unwrap_phase
 
 from .errors import BadInput
-from .phantom import ECHO_MS, FAT_PEAKS, FAT_T1_MS, MATERIALS, Pelvis, dixon_signal
+from .phantom import ECHO_MS, FAT_PEAKS, FAT_T1_MS, MATERIALS, MR_GAIN, Pelvis, dixon_signal
 from .phantom import fat_phasor, make_case, make_grid, paint_pelvis, spoiled_echo
 from .view import VIEWS, connect, fitting_height, label_sides, plane, render_slice, to_png
 from .volumes import body_mask, check_same_grid, dixon, spacing_mm, to_array
@@ -86,7 +86,7 @@ def scan_dixon(
     case = make_case(seed, shape, channels=("ip",), peaks=peaks)
     spacing, _, zyx = make_grid(shape)
     canvas, _ = paint_pelvis(Pelvis.random(seed), *zyx)
-    gain = 1e4 * to_array(case.extras["bias"])  # the unit of `scan_mr`
+    gain = MR_GAIN * to_array(case.extras["bias"])  # the unit of `scan_mr`
     _, water, fat = dixon_signal(canvas.fraction, ECHO_MS["ip"])
     _, late_water, late_fat = dixon_signal(canvas.fraction, ECHO_MS["op"])
     op = (
@@ -96,7 +96,7 @@ def scan_dixon(
     )
     tissue, rng = MATERIALS["fat"], np.random.default_rng([seed, 9])
     times = {"t2star_ms": tissue.t2star_ms, "te_ms": ECHO_MS["ip"]}
-    sigma = 1e4 * noise * spoiled_echo(tissue.pd, FAT_T1_MS, **times)
+    sigma = MR_GAIN * noise * spoiled_echo(tissue.pd, FAT_T1_MS, **times)
     op = op + sigma * (rng.standard_normal(shape) + 1j * rng.standard_normal(shape))
     mask = to_array(case.mask) > 0
     ip = to_array(case.mr["ip"])

@@ -27,7 +27,7 @@ from mr2ct.view import panel
 from mr2ct.volumes import read_case, spacing_mm, to_array
 from mr2ct.worlds import make_phantoms
 
-SAMPLES, SLICE = 12800, 14
+SAMPLES, SLICE = 6400, 14
 BONE = (1600.0, 300.0)  # window and level, HU
 
 

@@ -22,6 +22,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage"
 ).split()
+SETTLED_S = 0.5  # without a change, and a picture counts as drawn
 MENU_ENTRIES = 8  # of a menu are tried at most
 START_S, RUN_S, REDRAW_S = (
     90,
@@ -260,9 +261,18 @@ class Widget:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.pixels() != before:
+                self._settle()
                 return True
             time.sleep(0.05)
         return False
+
+    def _settle(self) -> None:
+        """Wait for what is still being drawn, so that it is not taken for the answer to the next control."""
+        end, now, since = time.monotonic() + REDRAW_S, self.pixels(), time.monotonic()
+        while time.monotonic() < min(end, since + SETTLED_S):
+            time.sleep(0.1)
+            if (later := self.pixels()) != now:
+                now, since = later, time.monotonic()
 
     def size_faults(self) -> list[str]:
         return [
@@ -272,8 +282,9 @@ class Widget:
         ]
 
     def errors(self) -> list[str]:
-        """What `connect` shows in red when drawing has failed."""
-        return self.cell.locator('.widget-html b[style*="b00020"]').all_inner_texts()
+        """What `connect` writes in bold when drawing has failed, for instance "BadInput: method: expected …"."""
+        bold = self.cell.locator(".widget-html b").all_inner_texts()
+        return [text for text in bold if re.match(r"\w*(Error|BadInput|Exception)\w*: ", text)]
 
     def labels(self) -> list[str]:
         return [
@@ -341,6 +352,9 @@ class Widget:
         return [f"{self.name}, {fault}" for fault in found]
 
     def _work(self, control) -> list[str]:
+        """Move a slider, tick a box, or go through the entries of a menu."""
+        entries = control.locator("option, button").count()
+        errors = []
         if control.locator(".noUi-handle").count():
             alive = self._slide(control, REDRAW_S / 2)
         elif control.locator("input[type=checkbox]").count():
@@ -348,10 +362,10 @@ class Widget:
             control.locator("input[type=checkbox]").click()
             alive = self._changed(before, REDRAW_S)
         else:
-            entries = control.locator("option, button").count()
-            if entries < 2:
-                return []
-            waits = [REDRAW_S / 2] + [3.0] * (min(entries, MENU_ENTRIES) - 2)
-            alive = any([self._choose(control, 1, wait_s) for wait_s in waits])
+            alive = entries < 2
+            for k in range(min(entries, MENU_ENTRIES)):  # all of them, back to where it stood
+                alive |= self._choose(control, 1, 3.0 if k else REDRAW_S / 2)
+                errors += self.errors()  # the next entry may overwrite it
         found = [] if alive else ["leaves the picture as it was"]
-        return found + [f"shows an error: {text}" for text in self.errors()]
+        errors = dict.fromkeys([*errors, *self.errors()])
+        return found + [f"shows an error: {text}" for text in errors]

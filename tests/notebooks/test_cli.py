@@ -99,6 +99,9 @@ def test_mistakes_in_the_words_themselves_are_one_line():
     assert code == 0 and said.startswith("mr2ct ") and said.count(".") == 2
     code, said, _ = _run("methods")
     assert code == 0 and said.startswith("bulk_water") and "\nunet" in said
+    code, said, _ = _run("study", "--list")
+    assert code == 0 and "channels" in said and "losses_by_shift" in said
+    assert "channels" in _refused("study", "nonsense") and "--all" in _refused("study")
 
 
 def test_a_target_is_looked_at_before_anything_is_computed():
@@ -140,7 +143,9 @@ def test_a_stopped_command_says_what_it_has_kept():
     program = [sys.executable, "-c", "from mr2ct.cli import main; main()"]
     with tempfile.TemporaryDirectory() as folder:
         words = [*program, "phantom", folder, "--cases", "50", "--shape", "16", "64", "64"]
-        done = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        usual = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell may have it ignored
+        pipes = dict(stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        done = subprocess.Popen(words, preexec_fn=usual, **pipes)
         end = time.monotonic() + 60
         while not (Path(folder) / "pelvis_0000").is_dir() and time.monotonic() < end:
             time.sleep(0.05)

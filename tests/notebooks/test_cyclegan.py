@@ -21,7 +21,7 @@ from mr2ct.cyclegan import (
     gradient_consistency,
     gradient_correlation,
 )
-from mr2ct.datasets import Batches, SliceStore, list_cases
+from mr2ct.datasets import list_cases
 from mr2ct.gan import gan_loss
 from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES, fit, start_fabric, synthesize

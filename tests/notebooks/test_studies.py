@@ -118,7 +118,7 @@ def test_a_recorded_study_is_read_and_not_repeated():
 
 def test_a_study_without_its_patients_is_named_and_the_others_go_on():
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MR2CT_HOME", folder)
+        patch.setenv("MR2CT_HOME", f"{folder}/home")
         with pytest.raises(MissingData, match="data_scripts/pelvis_unpaired.py makes them"):
             run_study("pelvis_unpaired", "smoke", work=folder, **QUIET)
         patch.setitem(mr2ct.studies.STUDIES, "moved", replace(MOVED, entries=(LADDER["bulk_3"],)))
