@@ -138,7 +138,10 @@ def ct_case(
     )
     about, shape = to_array(mask), (None, SIDE, SIDE)
     return Case(
-        name, {}, crop_or_pad(image, shape, mask=about, fill=-1024), crop_or_pad(mask, shape, mask=about, fill=0)
+        name,
+        {},
+        crop_or_pad(image, shape, mask=about, fill=-1024),
+        crop_or_pad(mask, shape, mask=about, fill=0),
     )
 
 

@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from .case_files import check_case, check_needs, describe_case, read_table
-from .downloads import fetch, home  # noqa: F401
 from .errors import BadInput
 from .files import whole_file
 from .slice_cache import cache_folder, read_slice, stored_arrays

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .datasets import fetch, home
+from .downloads import fetch, home
 from .metrics import Lpips
 from .errors import BadInput
 

@@ -23,7 +23,7 @@ from lightning_fabric import Fabric
 
 from .benchmark import train_and_score
 from .cyclegan import cyclegan_for
-from .datasets import home
+from .downloads import home
 from .errors import BadInput
 from .files import whole_file
 from .ladder import LADDER, Entry, sized
