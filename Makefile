@@ -35,12 +35,10 @@ test: setup gates ## every test: the gates, then pytest (its closing line comes 
 	@$(BIN)/pytest -n logical --maxprocesses 4 --maxschedchunk 1
 
 record: setup ## the ladder with three seeds, its small text kept in results/ladder_laptop, which chapters read
-	@$(BIN)/mr2ct bench --profile laptop --seeds 3 --out runs/ladder_laptop
-	@mkdir -p results/ladder_laptop
-	@cd runs/ladder_laptop && cp config.json environment.json cases.csv cost.csv leaderboard.csv ../../results/ladder_laptop/
+	@$(BIN)/mr2ct study ladder_laptop --results results
 
 studies: setup ## every study that chapters read, with three seeds (hours), kept in results/; goes on where it stopped
-	@$(BIN)/mr2ct study --all
+	@$(BIN)/mr2ct study --all --results results
 
 lab: setup ## JupyterLab on the map of the book, on a copy in desk/ that may be changed; LAB= takes its options
 	@$(BIN)/python tools/desk.py $(LAB)

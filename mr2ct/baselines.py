@@ -50,6 +50,10 @@ def bulk_density(mr: np.ndarray, mask: np.ndarray, classes: int = 3) -> np.ndarr
     Source:
         Bulk density assignment as reviewed for MR-only planning; a threshold by Otsu and darkness instead of
         a drawn contour, so that it needs no atlas. Chapter 10.
+
+    >>> mr = np.array([[[0.0, 1.0, 1.1, 5.0, 5.2]]])  # air, muscle, muscle, fat, fat
+    >>> bulk_density(mr, mr > 0).tolist()
+    [[[-1000.0, 40.0, 40.0, -100.0, -100.0]]]
     """
     if classes not in (1, 3, 4):
         raise BadInput(f"classes: expected 1, 3 or 4, got {classes}")
@@ -154,7 +158,21 @@ class _VoxelRegression(_Collected):
 
 # %% ../nbs/10_baselines.ipynb #8a1327ab
 def polynomial_terms(x: np.ndarray, degree: int) -> np.ndarray:
-    """All products of up to `degree` channels, the constant first: (n, C) to float64 (n, terms)."""
+    """All products of up to `degree` channels, the constant first.
+
+    Args:
+        x: (n, C).
+        degree: highest number of factors, 1 or more.
+
+    Returns:
+        float64 (n, terms).
+
+    Raises:
+        BadInput: a degree below 1.
+
+    >>> polynomial_terms(np.array([[2.0, 3.0]]), 2).tolist()  # 1, a, b, aa, ab, bb
+    [[1.0, 2.0, 3.0, 4.0, 6.0, 9.0]]
+    """
     if degree < 1:
         raise BadInput(f"degree: expected 1 or more, got {degree}")
     choices = [
@@ -181,6 +199,10 @@ class IntensityRegression(_VoxelRegression):
 
     def collect(self, cases: Iterable[Case], channels: list[str]) -> None:
         """Fit on every body voxel of the training cases; `cases` may be lazy.
+
+        Args:
+            cases: with CT.
+            channels: MR channels, in order.
 
         Raises:
             BadInput: no cases, one twice, one without a CT or a channel, or a degree below 1.
@@ -263,6 +285,9 @@ class ForestRegression(_VoxelRegression):
         samples: voxels kept of each training case, at least 3.
         seed: of samples and trees; the same seed and cases give the same forest.
 
+    Raises:
+        BadInput: no tree, or an empty leaf.
+
     Source:
         Breiman 2001, from scikit-learn; features as is usual in synthetic CT by forests. Chapter 10.
     """
@@ -278,6 +303,10 @@ class ForestRegression(_VoxelRegression):
 
     def collect(self, cases: Iterable[Case], channels: list[str]) -> None:
         """Draw and keep samples of the training cases; `cases` may be lazy.
+
+        Args:
+            cases: with CT.
+            channels: MR channels, in order.
 
         Raises:
             BadInput: no cases, one twice, or one without a CT or a channel.
@@ -319,6 +348,12 @@ def local_correlation(
         spacing_mm: (z, y, x).
         window_mm: standard deviation of the window.
 
+    Returns:
+        (D, H, W).
+
+    Raises:
+        BadInput: shapes differ, or a window that is not above 0.
+
     Source:
         Cachier et al. 2003; Burgos et al. 2014 weigh atlases with it. Chapter 10.
     """
@@ -341,7 +376,21 @@ def similarity_weights(
     window_mm: float = 10.0,
     sharpness: float = 5.0,
 ) -> np.ndarray:
-    """The vote of each atlas at each voxel: target (D, H, W), carried MR (N, D, H, W) to (N, D, H, W), sum 1."""
+    """The vote of each atlas at each voxel, a softmax of its local correlation.
+
+    Args:
+        target: MR of the patient, (D, H, W), scaled to [-1, 1].
+        carried: MR of the atlases on the same grid, (N, D, H, W).
+        spacing_mm: (z, y, x).
+        window_mm: standard deviation of the window of the correlation.
+        sharpness: 0: all count alike; the larger, the more the best fitting one decides.
+
+    Returns:
+        (N, D, H, W), sum 1 over the atlases.
+
+    Raises:
+        BadInput: shapes differ, or a window that is not above 0.
+    """
     fit = [
         local_correlation(target, mr, spacing_mm=spacing_mm, window_mm=window_mm) for mr in carried
     ]
@@ -350,7 +399,22 @@ def similarity_weights(
 
 
 def fuse(ct: np.ndarray, weights: np.ndarray | None = None, fusion: str = "mean") -> np.ndarray:
-    """Carried CTs (N, D, H, W) to one (D, H, W); "similarity" needs weights (N, D, H, W), the others none."""
+    """Make one CT of the carried ones.
+
+    Args:
+        ct: (N, D, H, W), HU.
+        weights: (N, D, H, W), sum 1; needed for "similarity" alone.
+        fusion: one of `ATLAS_FUSIONS`.
+
+    Returns:
+        (D, H, W), HU.
+
+    Raises:
+        BadInput: an unknown fusion, or weights that are missing or of another shape.
+
+    >>> fuse(np.array([[0.0], [1000.0]]), np.array([[0.75], [0.25]]), "similarity").tolist()
+    [250.0]
+    """
     if fusion not in ATLAS_FUSIONS:
         raise BadInput(f"fusion: expected one of {', '.join(ATLAS_FUSIONS)}, got {fusion!r}")
     if fusion != "similarity":
@@ -429,27 +493,29 @@ class AtlasFusion(_Collected):
         deformable: B-splines after the rigid registration.
         seed: of the registration.
 
+    Raises:
+        BadInput: an unknown fusion, or no atlas.
+
     Source:
         Burgos et al. 2014, who weigh by the rank of the local correlation; we by its softmax. Chapter 10.
     """
 
-    def __init__(
-        self,
-        fusion: str = "similarity",
-        atlases: int = 5,
-        *,
-        deformable: bool = True,
-        seed: int = 0,
-    ) -> None:
+    def __init__(self, fusion: str = "similarity", atlases: int = 5, *, deformable: bool = True, seed: int = 0) -> None:  # fmt: skip
         super().__init__("shapes", "affines", "mr", "ct")
         if fusion not in ATLAS_FUSIONS or atlases < 1:
-            raise BadInput(
-                f"fusion, atlases: expected one of {ATLAS_FUSIONS} and >= 1, got {fusion!r}, {atlases}"
-            )
+            raise BadInput(f"fusion, atlases: expected one of {ATLAS_FUSIONS} and >= 1, got {fusion!r}, {atlases}")  # fmt: skip
         self.fusion, self.atlases, self.deformable, self.seed = fusion, atlases, deformable, seed
 
     def collect(self, cases: Iterable[Case], channels: list[str]) -> None:
-        """Keep the first MR channel and the CT of the first `atlases` cases; BadInput as for the others."""
+        """Keep the first MR channel and the CT of the first `atlases` cases; `cases` may be lazy.
+
+        Args:
+            cases: with CT.
+            channels: MR channels; the first one is registered.
+
+        Raises:
+            BadInput: no cases, one twice, or one without a CT or the channel.
+        """
         kept: dict[str, list[Any]] = {k: [] for k in ("ids", "shapes", "affines", "mr", "ct")}
         for case, mr, hu, body in _pairs(islice(cases, self.atlases), channels[:1]):
             row = case.id, hu.shape, _centred(case.ct, body), mr[0].ravel(), hu.ravel()
@@ -468,21 +534,14 @@ class AtlasFusion(_Collected):
             BadInput: nothing was collected, or the case is one of the atlases.
         """
         if case.id in (ids := self._words("ids")):
-            raise BadInput(
-                f"case: expected a patient outside the atlas, got {case.id}, one of {ids}"
-            )
+            raise BadInput(f"case: expected a patient outside the atlas, got {case.id}, one of {ids}")  # fmt: skip
         body, moved = case.body(), []
+        how = dict(mask=body, deformable=self.deformable, seed=self.seed)
         fixed = to_image(case.unit_mr(self._words("channels"))[0], next(iter(case.mr.values())))
         for pair in _placed(self, fixed, body):
-            transform = align_atlas(
-                fixed, pair[0], mask=body, deformable=self.deformable, seed=self.seed
-            )
-            fills = zip(pair, (-1.0, np.nan))
+            to = dict(like=fixed, transform=align_atlas(fixed, pair[0], **how))
             moved.append(
-                [
-                    to_array(resample(i, fixed, spacing_mm=None, transform=transform, fill=f))
-                    for i, f in fills
-                ]
+                [to_array(resample(v, **to, fill=f)) for v, f in zip(pair, (-1.0, np.nan))]
             )
         mr, ct = (np.stack(volumes) for volumes in zip(*moved))
         return mr, _completed(ct)
@@ -506,7 +565,22 @@ def render_weight(
     index: int,
     height_px: int = 200,
 ) -> np.ndarray:
-    """An axial slice of one atlas' carried CT over its weight (black 0, yellow 1): uint8 RGB."""
+    """An axial slice of one atlas' carried CT over its weight (black 0, yellow 1).
+
+    Args:
+        ct: (D, H, W), HU, shown from -500 to 1100.
+        weight: (D, H, W), 0 to 1.
+        mask: (D, H, W) bool, the body; the weight is shown inside.
+        spacing_mm: (z, y, x).
+        index: number of the slice.
+        height_px: of each of the two pictures.
+
+    Returns:
+        uint8 RGB, (2 height_px, width, 3).
+
+    Raises:
+        BadInput: shapes differ.
+    """
     if not ct.shape == weight.shape == mask.shape:
         raise BadInput(f"weight, mask: expected {ct.shape}, got {weight.shape} and {mask.shape}")
     look = dict(spacing_mm=spacing_mm, index=index, height_px=height_px)
@@ -525,6 +599,12 @@ def weight_explorer(
         weights: (N, D, H, W), sum 1; see `similarity_weights`.
         mask: (D, H, W) bool, the body.
         spacing_mm: (z, y, x).
+
+    Returns:
+        A box with the sliders and the two pictures.
+
+    Raises:
+        BadInput: shapes differ.
     """
     both = fuse(ct, weights, "similarity")
     lead = weights.max(0)

@@ -39,6 +39,11 @@ def default_split(ids: list[str], slices: int) -> tuple[pd.DataFrame, str]:
         ids: the cases; one alone trains on its low slices and is tested on its high ones.
         slices: how many the one has.
 
+    >>> default_split(["a", "b", "c", "d", "e"], 30)[0]["split"].tolist()
+    ['train', 'train', 'train', 'train', 'test']
+    >>> default_split(["lone"], 20)[0][["split", "start", "stop"]].values.tolist()
+    [['train', 0, 10], ['test', 15, 20]]
+
     Returns:
         Columns id and split, for one object also start and stop; and the sentence ("" for one object).
 
@@ -60,7 +65,7 @@ def default_split(ids: list[str], slices: int) -> tuple[pd.DataFrame, str]:
     note = f"No cases.csv: split by case in sorted order, {train} train, {val} val, {test} test."
     return pd.DataFrame({"id": sorted(ids), "split": split}), note
 
-
+# %% ../nbs/06_datasets.ipynb #422a4a05
 def _split_unpaired(holds: dict[str, str]) -> tuple[pd.DataFrame, str]:
     """The same for cases that may be an MR or a CT alone: each kind is split by itself; one of a kind trains."""
     tables = []
@@ -121,6 +126,16 @@ def list_cases(folder: str | Path, check: bool = False, *, needs: str = "paired"
         folder: holds one folder a case and, if the split is yours, `cases.csv` with at least `id` and `split`.
         check: also read every volume and apply `check_case`.
         needs: "paired" or "nothing": MR and CT in every case; "unpaired": a case may be an MR or a CT alone.
+
+    >>> import tempfile
+    >>> from mr2ct.volumes import Case, make_image, write_case
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("anna", "bert", "carl"):
+    ...         ct = make_image(np.full((4, 8, 8), -1000, np.int16), (5, 2, 2))
+    ...         _ = write_case(Case(name, {"t2": ct}, ct), folder)
+    ...     table = list_cases(folder)
+    >>> table[["id", "split", "channels"]].values.tolist()
+    [['anna', 'train', 't2'], ['bert', 'train', 't2'], ['carl', 'test', 't2']]
 
     Returns:
         Columns id, folder (absolute), split, group (patient), start, stop (axial slices in use), spacing_z_mm,
@@ -252,17 +267,12 @@ class SliceStore:
         self.cases = _of_split(cases, split, needs)
         self.channels = _chosen(self.cases["channels"].iloc[0].split(), channels)
         self.view, self.extras = view, tuple(extras)
-        paths = [Path(p) for p in self.cases["folder"]]
+        options = dict(view=view, dtype=dtype, extras=self.extras, needs=needs)
         self._arrays = [
-            stored_arrays(
-                p,
-                cache_folder(p.parent, cache),
-                view=view,
-                dtype=dtype,
-                extras=self.extras,
-                needs=needs,
+            stored_arrays(p, cache_folder(p.parent, cache), **options)
+            for p in tqdm(
+                [Path(f) for f in self.cases["folder"]], "preparing slices", leave=False, delay=2
             )
-            for p in tqdm(paths, "preparing slices", leave=False, delay=2)
         ]
         self._case, self._slice = _slices_with_body(self._arrays, self.cases, view)
         self._rows, self._ids = _rows_in_use(self.cases, view), self.cases["id"].tolist()
@@ -277,25 +287,21 @@ class SliceStore:
         return self._ids[self._case[i]], int(self._slice[i])
 
     def read(self, i: int, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Some of "mr" (C, H, W), "ct", "mask" (1, H, W) and the extras of slice i."""
+        """Some of what slice i holds.
+
+        Args:
+            i: from 0 to len(store) - 1.
+            names: "mr" (C, H, W), "ct", "mask" (1, H, W), and extras.
+        """
         arrays, rows = self._arrays[self._case[i]], self._rows[self._case[i]]
         files = {n: [f"mr_{c}" for c in self.channels] if n == "mr" else [n] for n in names}
-        maps = {
-            n: [read_slice(arrays[f], self._slice[i])[:, rows] for f in fs]
-            for n, fs in files.items()
-        }
-        return {n: np.concatenate(parts) for n, parts in maps.items()}
+        rows_of = lambda file: read_slice(arrays[file], self._slice[i])[:, rows]
+        return {n: np.concatenate([rows_of(f) for f in fs]) for n, fs in files.items()}
 
     def __getitem__(self, i: int) -> dict[str, Any]:
         return self.read(i, ("mr", "ct", "mask", *self.extras)) | {"key": self.key(i)}
 
 # %% ../nbs/06_datasets.ipynb #dbcd0b10
-def _tensor(arrays: list[np.ndarray]) -> torch.Tensor:
-    """Stacked; float32, or int64 where the arrays hold labels."""
-    stacked = np.stack(arrays)
-    return torch.from_numpy(stacked.astype(np.int64 if stacked.dtype.kind in "iu" else np.float32))
-
-
 def _of_split(cases: pd.DataFrame | str | Path, split: str, needs: str) -> pd.DataFrame:
     """The rows of one split of a table, or of a folder."""
     table = cases if isinstance(cases, pd.DataFrame) else list_cases(cases, needs=needs)
@@ -317,7 +323,7 @@ def _holding(cases: pd.DataFrame, case: np.ndarray) -> list[np.ndarray]:
     held = [set(names.split()) for names in cases["holds"]]
     return [np.flatnonzero(np.array([n in h for h in held])[case]) for n in ("mr", "ct")]
 
-
+# %% ../nbs/06_datasets.ipynb #9123babd
 def _rows_in_use(cases: pd.DataFrame, view: str) -> list[slice]:
     """The rows of a slice to keep: rows are axial slices, except in an axial slice itself."""
     ranges = zip(cases["start"], cases["stop"], strict=True)
@@ -352,6 +358,11 @@ def place_crop(
         mask: (H, W) bool. Where it is empty the window lies in the middle.
         size: (h, w) of the window. Along an axis with h > H the slice is centred and `top` is negative.
         rng: moves on by one draw.
+
+    >>> mask = np.zeros((8, 8), bool)
+    >>> mask[6, 1] = True  # the only body pixel: near a corner
+    >>> place_crop(mask, (4, 4), np.random.default_rng(0))
+    (4, 0)
     """
     inside = np.flatnonzero(mask)
     pixel = int(rng.integers(max(len(inside), 1)))
@@ -370,7 +381,20 @@ def place_crop(
 def cut(
     array: np.ndarray, corner: tuple[int, int], *, size: tuple[int, int], fill: float
 ) -> np.ndarray:
-    """The (C, h, w) window of a (C, H, W) array; what lies outside is filled."""
+    """A window of a slice; what lies outside is filled.
+
+    >>> cut(np.ones((1, 2, 2)), (1, 1), size=(2, 2), fill=-1).tolist()
+    [[[1.0, -1.0], [-1.0, -1.0]]]
+
+    Args:
+        array: (C, H, W).
+        corner: top and left of the window; may be negative.
+        size: (h, w).
+        fill: value beyond the array.
+
+    Returns:
+        (C, h, w) in the dtype of `array`.
+    """
     out = np.full((len(array), *size), fill, array.dtype)
     (top, left), (height, width) = corner, array.shape[1:]
     rows, columns = (
@@ -382,7 +406,7 @@ def cut(
     ]
     return out
 
-
+# %% ../nbs/06_datasets.ipynb #7debeee3
 def _partners(store: SliceStore, i: int) -> np.ndarray:
     """Numbers of the CT slices that are no pair of slice i: of other patients, or `GAP` slices off in a lone one."""
     ct, groups = store.with_ct, store.groups
@@ -401,6 +425,12 @@ def _cut(
         n: cut(a, corner, size=size, fill=-1 if n[:2] in ("mr", "ct") else 0)
         for n, a in item.items()
     }
+
+
+def _tensor(arrays: list[np.ndarray]) -> torch.Tensor:
+    """Stacked; float32, or int64 where the arrays hold labels."""
+    stacked = np.stack(arrays)
+    return torch.from_numpy(stacked.astype(np.int64 if stacked.dtype.kind in "iu" else np.float32))
 
 # %% ../nbs/06_datasets.ipynb #61668f6b
 Augment = Callable[
@@ -423,7 +453,7 @@ def _pick(batches: "Batches", stream: int, k: int, j: int) -> int:
     epoch, position = divmod(k * batches.batch_size + j, len(slices))
     return int(slices[_order(batches.seed, stream, epoch, len(slices))[position]])
 
-
+# %% ../nbs/06_datasets.ipynb #33b565d1
 def _window_size(store: SliceStore, crop: int | tuple[int, int] | None) -> tuple[int, int]:
     """(height, width) of the window; None means the largest slice of the store."""
     if crop is None:
@@ -539,7 +569,11 @@ def smooth_field(vectors: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     Returns:
         (N, 2, H, W) in pixels. Equal vectors give a constant field.
 
-    Source: Ronneberger et al. 2015, section 3.1 (a 3 × 3 grid, sigma 10 px, bicubic).
+    >>> smooth_field(torch.full((1, 2, 3, 3), 2.0), (8, 8)).round().unique().tolist()
+    [2.0]
+
+    Source:
+        Ronneberger et al. 2015, section 3.1 (a 3 × 3 grid, sigma 10 px, bicubic). Chapter 06_datasets.
     """
     return F.interpolate(vectors, size=size, mode="bicubic", align_corners=True)
 
@@ -551,6 +585,12 @@ def warp(images: torch.Tensor, field: torch.Tensor, nearest: bool = False) -> to
         images: (N, C, H, W) float.
         field: (N, 2, H, W) displacement (rows, columns) in pixels.
         nearest: take the nearest pixel (labels, masks) instead of interpolating linearly.
+
+    >>> ramp = torch.arange(4.0).view(1, 1, 1, 4)
+    >>> field = torch.zeros(1, 2, 1, 4)
+    >>> field[:, 1] = 1  # read one column further to the right
+    >>> warp(ramp, field).round().flatten().tolist()
+    [1.0, 2.0, 3.0, 2.0]
     """
     height, width = images.shape[-2:]
     like = {"dtype": field.dtype, "device": field.device}
@@ -585,6 +625,9 @@ class Elastic:
         Args:
             batch: tensors of one height and width; a "displacement_mm" is refused, its vectors would have to turn.
             rng: one generator, or one a sample (then a sample does not depend on its neighbours).
+
+        Raises:
+            BadInput: a batch with "displacement_mm".
         """
         if "displacement_mm" in batch:
             raise BadInput(

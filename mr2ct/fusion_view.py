@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .errors import BadInput
-from .view import connect, label_sides, render_error, render_slice, to_png
+from .view import connect, label_sides, picture_box, render_error, render_slice, to_png
 from .volumes import VIEWS
 
 # %% ../nbs/workshop/23_fusion_view.ipynb #4461b467
@@ -50,7 +50,8 @@ def _row(
     shown = [_as_wide(picture, width_px) for picture in shown]
     shown[0], shown[-1] = label_sides(shown[0], plane), label_sides(shown[-1], plane)
     name = _words([f"{plane}\nplane"], _NAME_PX, shown[0].shape[0])
-    return np.concatenate([name, *shown], axis=1)
+    row = np.concatenate([name, *shown], axis=1)
+    return np.pad(row, ((0, 4), (0, 0), (0, 0)), constant_values=255)
 
 
 def _words(names: Sequence[str], width_px: int, height_px: int) -> np.ndarray:
@@ -95,7 +96,7 @@ def render_fusion(
     >>> flat = {view: np.zeros((4, 8, 8)) for view in VIEWS}
     >>> place = dict(spacing_mm=(2, 1, 1), point=(2, 4, 4), width_px=50)
     >>> render_fusion(flat, flat["axial"], truth=flat["axial"], **place).shape
-    (196, 374, 3)
+    (208, 374, 3)
 
     Args:
         views: "axial", "coronal", "sagittal" -> (D, H, W) HU.
@@ -110,7 +111,7 @@ def render_fusion(
         uint8 RGB with row names, titles and scales; HU from -300 to 700 in grey, errors from -300 (blue) to 300 (red).
     """
     titles = _words(
-        [*(f"{name} net" for name in VIEWS), "fused", "fused − true", "true CT"], width_px, 20
+        [*(f"{name} net" for name in VIEWS), "fused", "fused - true", "true CT"], width_px, 20
     )
     rows = [np.concatenate([np.full((20, _NAME_PX, 3), 255, np.uint8), titles], axis=1)]
     for (plane, axis), index in zip(VIEWS.items(), point, strict=True):
@@ -141,7 +142,7 @@ def mix(views: Mapping[str, np.ndarray], weights: Sequence[float]) -> np.ndarray
         raise BadInput(f"weights: expected three with a sum that is not 0, got {tuple(weights)}")
     return sum(w * views[name] for name, w in zip(VIEWS, weights, strict=True)) / sum(weights)
 
-
+# %% ../nbs/workshop/23_fusion_view.ipynb #314dcd4a
 def _controls(ready: Sequence[str], shape: Sequence[int]) -> tuple[W.Dropdown, list, list]:
     """Menu, three weights and three positions, told apart by their `description`."""
     choice = W.Dropdown(options=["weights", *ready], description="fusion")
@@ -182,7 +183,7 @@ def fusion_explorer(
     """
     mask, ready = np.ones(truth.shape, bool) if mask is None else mask > 0, dict(fused or {})
     choice, weights, middle = _controls(list(ready), truth.shape)
-    picture, caption = W.Image(format="png"), W.HTML()
+    picture, caption = picture_box(), W.HTML()
     look = dict(truth=truth, spacing_mm=spacing_mm, mask=mask, width_px=width_px)
 
     def react(owner: object) -> None:

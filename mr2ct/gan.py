@@ -50,7 +50,7 @@ def gan_loss(logits: Tensor, real: bool, kind: str = "lsgan") -> Tensor:
         return F.softplus(-logits if real else logits).mean()
     raise BadInput(f"kind: expected 'lsgan' or 'log', got {kind!r}")
 
-# %% ../nbs/30_gan.ipynb #eb7139d2
+# %% ../nbs/30_gan.ipynb #21e76425
 def discriminator_loss(
     net: nn.Module, real: Tensor, *, fake: Tensor, kind: str = "lsgan"
 ) -> Tensor:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NEEDS', 'LADDER', 'Entry', 'sized', 'unsized', 'find_entry', 'build', 'count_samples', 'split_cases', 'cut_slab',
-           'train', 'load_run']
+           'train', 'load_run', 'make_phantoms']
 
 # %% ../nbs/49_ladder.ipynb #0720a52c
 import json
@@ -28,13 +28,16 @@ from .image_analogies import ImageAnalogy
 from .meta_reweighting import USEFUL, MetaPGAN, meta_for
 from .pgan import pgan_for
 from .reggan import reg_pgan_for, reggan_for
+from .run_folder import load_weights, save_weights, start_fabric
 from .style_transfer import StyleTransfer
 from .three_views import ThreeViews
-from .training import Method, Profile, fit, load_weights, save_weights, start_fabric
+from .training import Method, Profile, fit
 from .unet import RegressionUNet
 from .vnet import vnet_for
 from .volumes import Case, crop_slices, read_case, shape_of
 from .worlds import make_phantoms
+
+_all_ = ["make_phantoms"]  # handed on
 
 # %% ../nbs/49_ladder.ipynb #0871f156
 NEEDS = ("paired", "unpaired", "nothing")
@@ -115,8 +118,7 @@ _RUNGS = (  # name, chapter, needs, build(channels, profile), the method in a fe
     ("pgan", "31_pgan", "paired", pgan_for, "GAN with a pixel and a perceptual loss"),
     ("cyclegan", "32_cyclegan", "unpaired", cyclegan_for,
      "two GANs without pairs, cycle and gradient consistency"),
-    ("ctx_pgan", "33_contextual", "paired", contextual_pgan_for,
-     "pGAN with a contextual loss"),
+    ("ctx_pgan", "33_contextual", "paired", contextual_pgan_for, "pGAN with a contextual loss"),
     ("reggan", "34_reggan", "paired", reggan_for,
      "GAN whose target a second network registers while it learns"),
     ("reg_pgan", "34_reggan", "paired", reg_pgan_for,
@@ -183,6 +185,7 @@ def build(
         raise BadInput(
             f"{entry.name}: expected needs={method.needs!r}, as its method says, got {entry.needs!r}"
         )
+    method.in_channels = channels  # `synthesize` refuses other numbers
     return method
 
 # %% ../nbs/49_ladder.ipynb #7bf3ec6d
@@ -193,7 +196,12 @@ def count_samples(batch: dict[str, Any]) -> int:
 
 # %% ../nbs/49_ladder.ipynb #ba5515e7
 def split_cases(table: pd.DataFrame, split: str) -> Iterator[Case]:
-    """The cases of a split of a table, one in memory at a time, without extras and cut to the slices in use."""
+    """The cases of a split of a table, one in memory at a time, without extras and cut to the slices in use.
+
+    Args:
+        table: from `list_cases`.
+        split: "train", "val" or "test".
+    """
     for row in table[table.split == split].itertuples():
         case = read_case(row.folder, extras=())
         whole = row.start == 0 and row.stop == shape_of(case.ct)[0]
@@ -201,7 +209,12 @@ def split_cases(table: pd.DataFrame, split: str) -> Iterator[Case]:
 
 
 def cut_slab(case: Case, start: int, stop: int) -> Case:
-    """The axial slices start ≤ d < stop as a case of its own, without extras."""
+    """The axial slices start ≤ d < stop as a case of its own, without extras.
+
+    Args:
+        case: the whole.
+        start, stop: numbers of axial slices.
+    """
 
     def part(image: nib.Nifti1Image | None) -> nib.Nifti1Image | None:
         return None if image is None else crop_slices(image, start, stop)

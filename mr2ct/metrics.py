@@ -17,8 +17,8 @@ import torch
 from scipy.ndimage import binary_erosion, distance_transform_edt, find_objects, uniform_filter
 from skimage.metrics import structural_similarity
 
-from .prepare import mutual_information, normalized_mutual_information
 from .errors import BadInput
+from .information import mutual_information, normalized_mutual_information
 
 # %% ../nbs/04_metrics.ipynb #a8c9eac5
 SCORES = ("mae", "psnr", "ssim", "ms_ssim", "mi", "nmi", "mi_mr", "lpips", "bias", "tissues", "bone")  # fmt: skip
@@ -77,13 +77,14 @@ class Preset:
 SYNTHRAD2023 = Preset(
     name="synthrad2023",
     hu_range=(-1024.0, 3000.0),
-    source="SynthRAD2023 challenge, image_metrics.py of its evaluation code",
+    source="SynthRAD2023 challenge: repository SynthRAD2023/metrics, image_metrics.py",
 )
 SYNTHRAD2025 = Preset(
     name="synthrad2025",
     hu_range=(-1024.0, 3071.0),
     scores=("mae", "psnr", "ms_ssim", "bone", "bias", "tissues"),
-    source="SynthRAD2025 challenge, image_metrics.py; its Dice and HD95 are of TotalSegmentator labels, ours of bone by HU",
+    source="SynthRAD2025 challenge: repository SynthRAD2025/evaluation, image_metrics.py, since 12 May 2025 "
+    "(SynthRAD2025/metrics still clips at 3000 HU); Dice and HD95 there are of TotalSegmentator labels, here of bone by HU",
 )
 HIASA2018 = Preset(
     name="hiasa2018",
@@ -207,6 +208,11 @@ def mae(
 
     Source:
         SynthRAD2023 evaluation; taught in chapter 04.
+
+    >>> truth = np.zeros((1, 1, 4))
+    >>> pred = np.array([[[10.0, -30.0, 0.0, 900.0]]])
+    >>> mae(pred, truth, mask=np.array([[[1, 1, 1, 0]]]))
+    13.333333333333334
     """
     return _reduced("mae", _mae, *_checked(pred, truth, mask), preset)
 
@@ -234,6 +240,10 @@ def psnr(
 
     Source:
         SynthRAD2023 evaluation; taught in chapter 04.
+
+    >>> truth = np.zeros((2, 2, 2))
+    >>> round(psnr(truth + 40.24, truth), 6)  # a hundredth of the range of 4024 HU
+    40.0
     """
     return _reduced("psnr", _psnr, *_checked(pred, truth, mask), preset)
 
@@ -517,6 +527,9 @@ def dice(pred: np.ndarray, truth: np.ndarray) -> float:
 
     Raises:
         BadInput: shapes differ, or a value is not finite.
+
+    >>> dice(np.array([[[1, 1, 0, 0]]]), np.array([[[0, 1, 1, 0]]]))
+    0.5
     """
     truth = _volume(truth, "truth")
     a, b = _same(pred, "pred", truth) > 0, truth > 0
@@ -558,7 +571,7 @@ def hd95(pred: np.ndarray, truth: np.ndarray, spacing_mm: Sequence[float]) -> fl
         spacing_mm: voxel edges (D, H, W).
 
     Returns:
-        mm, 0 for identical sets; infinity where one set is empty, NaN where both are.
+        mm, 0 for identical sets; infinity where one set is empty (MONAI: NaN), NaN where both are.
 
     Raises:
         BadInput: shapes differ, a value is not finite, or a spacing that is not three lengths above 0.
@@ -566,6 +579,11 @@ def hd95(pred: np.ndarray, truth: np.ndarray, spacing_mm: Sequence[float]) -> fl
     Source:
         Huttenlocher et al. 1993; percentile and larger direction as in MONAI, which SynthRAD2025 uses;
         chapter 04.
+
+    >>> cube = np.zeros((9, 9, 9))
+    >>> cube[2:5, 2:5, 2:5] = 1
+    >>> hd95(np.roll(cube, 2, axis=0), cube, (3.0, 1.0, 1.0))  # two slices of 3 mm
+    6.0
     """
     lengths, truth = _lengths(spacing_mm), _volume(truth, "truth")
     sets = [_same(pred, "pred", truth) > 0, truth > 0]
@@ -595,6 +613,9 @@ def tissue_masks(
 
     Raises:
         BadInput: shapes differ, the mask is empty, or a value is not finite.
+
+    >>> {k: int(v.sum()) for k, v in tissue_masks(np.array([[[-500.0, 30.0, 40.0, 700.0]]])).items()}
+    {'air': 1, 'soft': 2, 'bone': 1}
     """
     _, truth, inside = _checked(truth, truth, mask)
     return {name: inside & (truth >= low) & (truth < high) for name, (low, high) in tissues.items()}
@@ -650,6 +671,11 @@ def score(
     Raises:
         BadInput: an unknown preset, other shapes, a mask that is empty or holds only air (below -900 HU
             in the truth), values that are not finite, or a spacing that is not three lengths above 0.
+
+    >>> truth = np.zeros((8, 8, 8))
+    >>> found = score(truth + 40.24, truth)
+    >>> {k: round(found[k], 2) for k in ("mae", "psnr", "bias")}
+    {'mae': 40.24, 'psnr': 40.0, 'bias': 40.24}
     """
     preset = find_preset(preset)
     pred, truth, inside = _checked(pred, truth, mask)

@@ -6,7 +6,7 @@
 __all__ = ['FORMAT', 'INCOMPLETE', 'STAMP', 'as_text', 'to_csv', 'read_csv', 'digest', 'stamp', 'Record', 'read_config',
            'environments_of', 'check_record', 'results_folder', 'find_study', 'origin_of', 'read_study']
 
-# %% ../nbs/workshop/09_record.ipynb #e24a4f25
+# %% ../nbs/workshop/09_record.ipynb #dddcf6c7
 import csv
 import hashlib
 import io
@@ -21,8 +21,8 @@ import pandas as pd
 
 from .errors import BadInput
 from .files import whole_file
-from .training import environment
 
+# %% ../nbs/workshop/09_record.ipynb #9bce070f
 FORMAT = 2
 """Of a results folder; 1 had no runs.csv."""
 
@@ -41,7 +41,7 @@ INCOMPLETE = (
 
 STAMP = ("commit", "dirty")  # of an environment, what belongs to a run and not to a machine
 
-
+# %% ../nbs/workshop/09_record.ipynb #9f8d3840
 def as_text(value: Any) -> str:
     """A value as it stands in a table: six digits of a float, nothing for what is missing.
 
@@ -80,14 +80,14 @@ def read_csv(path: Path) -> list[dict[str, str]]:
             )
     return rows
 
-
+# %% ../nbs/workshop/09_record.ipynb #acc4a7a1
 def digest(rows: Sequence[Mapping[str, Any]]) -> str:
     """A short fingerprint of some rows; columns that are empty in all of them do not count."""
     filled = {name for row in rows for name, value in row.items() if as_text(value)}
     text = to_csv([{n: v for n, v in row.items() if n in filled} for row in rows])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-
+# %% ../nbs/workshop/09_record.ipynb #49f8fd0a
 def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """Who made a run: (commit and dirty, the rest of its environment).
 
@@ -95,6 +95,8 @@ def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         run_dir: a run folder; what `fit` wrote there counts, because the training may have ended at an earlier commit.
             A tree that was dirty at either time is dirty.
     """
+    from mr2ct.run_folder import environment  # here, so that reading a record loads no torch
+
     now, kept = environment(), {}
     if run_dir is not None and (run_dir / "environment.json").is_file():
         kept = json.loads((run_dir / "environment.json").read_text())
@@ -104,7 +106,7 @@ def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         who["dirty"] = now["dirty"] if not kept.get("dirty") else kept["dirty"]
     return who, whole
 
-
+# %% ../nbs/workshop/09_record.ipynb #71c91879
 @dataclass
 class Record:
     """The tables of a study on disk: config.json, cases.csv, runs.csv, environments.json.
@@ -145,33 +147,17 @@ class Record:
     def join(self, folder: Path) -> None:
         """Take over the finished runs of a folder that holds the same study.
 
+        Args:
+            folder: of a record.
+
         Raises:
             BadInput: as for `open`.
         """
-        old, path = read_config(folder), folder / "config.json"
-        for name in sorted(self.config.keys() - {"asks", "profiles"}):
-            if differs := _difference(name, self.config[name], old.get(name)):
-                raise BadInput(
-                    f"{path}: expected {differs}: it holds another study, or another size of it"
-                )
-        for values, profile in old.get("profiles", {}).items():
-            wanted = self.config.setdefault("profiles", {}).setdefault(values, profile)
-            if differs := _difference(f"profile of {values or 'all runs'}", wanted, profile):
-                raise BadInput(f"{path}: expected {differs}: it was trained at another size")
-        known = environments_of(folder)
-        rows: dict[str, list[dict[str, Any]]] = {}
-        for row in read_csv(folder / "cases.csv"):
-            rows.setdefault(row.get("run", ""), []).append(row)
-        for run in read_csv(folder / "runs.csv"):
-            name = run["run"]
-            if name not in rows or name in self.runs:
-                continue
-            if digest(rows[name]) != run["digest"]:
-                raise BadInput(
-                    f"{folder / 'cases.csv'}: expected the rows that run {name} wrote, got others"
-                )
-            self.rows[name], self.runs[name] = rows[name], run
-            self.environments[run["environment"]] = known[run["environment"]]
+        _agree(self.config, folder)
+        self.environments |= environments_of(folder)
+        for name, (run, rows) in _finished(folder).items():
+            if name not in self.runs:
+                self.rows[name], self.runs[name] = rows, run
 
     def add(
         self,
@@ -204,18 +190,22 @@ class Record:
                 runs give the same bytes whatever came first.
         """
         names = sorted(self.runs, key=(lambda n: order(self.runs[n])) if order else None)
-        cases = [row for name in names for row in self.rows[name]]
-        texts = {
-            "config.json": json.dumps(self.config, indent=2) + "\n",
-            "cases.csv": to_csv(cases),
-            "environments.json": json.dumps(self.environments, indent=2, sort_keys=True) + "\n",
-            "runs.csv": to_csv([self.runs[name] for name in names]),
-        }
-        for name, text in texts.items():
+        for name, text in _texts(self, names).items():
             with whole_file(self.folder / name) as temporary:
                 temporary.write_text(text)
 
+# %% ../nbs/workshop/09_record.ipynb #b60e777e
+def _texts(record: Record, names: Sequence[str]) -> dict[str, str]:
+    """The files of a record, its runs in this order; the config alone before there are any."""
+    texts = {"config.json": json.dumps(record.config, indent=2) + "\n"}
+    if names:
+        rows = [row for name in names for row in record.rows[name]]
+        machines = json.dumps(record.environments, indent=2, sort_keys=True)
+        texts |= {"cases.csv": to_csv(rows), "environments.json": machines + "\n"}
+        texts["runs.csv"] = to_csv([record.runs[name] for name in names])
+    return texts
 
+# %% ../nbs/workshop/09_record.ipynb #59abbd86
 def _difference(name: str, wanted: Any, got: Any) -> str:
     """The first place where two values differ, in words; "" where they agree."""
     if isinstance(wanted, dict) and isinstance(got, dict):
@@ -226,6 +216,37 @@ def _difference(name: str, wanted: Any, got: Any) -> str:
     return "" if wanted == got else f"{name} = {wanted!r} to go on, got {got!r}"
 
 
+def _agree(config: dict[str, Any], folder: Path) -> None:
+    """Compare a config with that of a folder; what varies may have more values, which are taken over."""
+    old, path = read_config(folder), folder / "config.json"
+    for name in sorted(config.keys() - {"asks", "profiles"}):
+        if differs := _difference(name, config[name], old.get(name)):
+            raise BadInput(
+                f"{path}: expected {differs}: it holds another study, or another size of it"
+            )
+    for values, profile in old.get("profiles", {}).items():
+        wanted = config.setdefault("profiles", {}).setdefault(values, profile)
+        if differs := _difference(f"profile of {values or 'all runs'}", wanted, profile):
+            raise BadInput(f"{path}: expected {differs}: it was trained at another size")
+
+
+def _finished(folder: Path) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """The runs of a folder whose rows are there, each with its rows."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in read_csv(folder / "cases.csv"):
+        rows.setdefault(row.get("run", ""), []).append(row)
+    found = {}
+    for run in read_csv(folder / "runs.csv"):
+        name = run["run"]
+        if name in rows and digest(rows[name]) != run["digest"]:
+            raise BadInput(
+                f"{folder / 'cases.csv'}: expected the rows that run {name} wrote, got others"
+            )
+        if name in rows:
+            found[name] = run, rows[name]
+    return found
+
+# %% ../nbs/workshop/09_record.ipynb #18ee454f
 def read_config(folder: str | Path) -> dict[str, Any]:
     """The config of a results folder.
 
@@ -252,7 +273,7 @@ def environments_of(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / "environments.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 
-
+# %% ../nbs/workshop/09_record.ipynb #829db90e
 def check_record(folder: str | Path) -> list[str]:
     """What does not hold in the record of a results folder, one line each; an empty list where all holds.
 
@@ -283,7 +304,7 @@ def check_record(folder: str | Path) -> list[str]:
         found += _check_run(run, wrote.get(run["run"], []), profiles, known)
     return [f"{folder / line}" for line in sorted(found)]
 
-
+# %% ../nbs/workshop/09_record.ipynb #f75a5ea1
 def _check_run(
     run: Mapping[str, str],
     rows: Sequence[Mapping[str, str]],
@@ -312,7 +333,7 @@ def _check_run(
         )
     return found
 
-
+# %% ../nbs/workshop/09_record.ipynb #d1b2ee3e
 def results_folder(results: str | Path | None = None) -> Path:
     """The folder of recorded studies: as given, or `results` beside or above the present folder, or of the checkout.
 
@@ -328,7 +349,7 @@ def results_folder(results: str | Path | None = None) -> Path:
             return folder / "results"
     raise BadInput(f"results: expected a folder of that name in {Path.cwd()} or above, found none")
 
-
+# %% ../nbs/workshop/09_record.ipynb #7e7cc553
 def find_study(
     name: str, results: str | Path | None = None, *, say: Callable[[str], None] = print
 ) -> Path:

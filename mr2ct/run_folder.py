@@ -20,20 +20,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import psutil
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.wrappers import is_wrapped
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .errors import BadInput
 from .files import whole_file
+
+if TYPE_CHECKING:  # the engine is loaded when a training starts, not with every network
+    from lightning_fabric import Fabric
 
 # %% ../nbs/workshop/07_run_folder.ipynb #3867c0df
 def write_text(path: Path, text: str) -> None:
@@ -339,7 +340,7 @@ def start_fabric(
     *,
     nodes: int = 1,
     precision: str = "32-true",
-) -> Fabric:
+) -> "Fabric":
     """A launched Lightning Fabric; `devices` processes on each of `nodes` machines.
 
     >>> start_fabric("cpu").world_size
@@ -354,6 +355,8 @@ def start_fabric(
     Raises:
         BadInput: a setting that this machine does not have.
     """
+    from lightning_fabric import Fabric
+
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     if devices == "auto" and accelerator == "cpu":
@@ -379,6 +382,8 @@ def start_fabric(
 
 def unwrap(method: nn.Module) -> None:
     """Put the plain modules back where `configure` left Fabric's wrappers."""
+    from lightning_fabric.wrappers import is_wrapped
+
     for parent in list(method.modules()):
         for name, child in list(parent.named_children()):
             if is_wrapped(child):

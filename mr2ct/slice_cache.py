@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['cache_folder', 'stored_arrays', 'read_slice']
 
-# %% ../nbs/workshop/06_slice_cache.ipynb #cfe9ef87
+# %% ../nbs/workshop/06_slice_cache.ipynb #54018e5e
 import json
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -20,7 +20,7 @@ from .errors import BadInput
 from .files import whole_file
 from .volumes import VIEWS, Case, hu_to_unit, read_case, scale_mr, to_array
 
-# %% ../nbs/workshop/06_slice_cache.ipynb #109132df
+# %% ../nbs/workshop/06_slice_cache.ipynb #4cf1c89d
 def cache_folder(data: Path, cache: str | Path | None = None) -> Path:
     """Where slices are kept: `cache`, else `.mr2ct` beside the cases, else (read-only data) below `home()`.
 
@@ -38,7 +38,7 @@ def cache_folder(data: Path, cache: str | Path | None = None) -> Path:
             pass
     return home() / "slices"
 
-# %% ../nbs/workshop/06_slice_cache.ipynb #f88849ca
+# %% ../nbs/workshop/06_slice_cache.ipynb #14d4ae04
 def _source(folder: Path) -> dict[str, Any]:
     """What the cached arrays were made from; the number is the version of this layout."""
     stats = {p.name: p.stat() for p in sorted(folder.glob("[!.]*.nii.gz"))}
@@ -83,6 +83,19 @@ def _keep(array: np.ndarray, out: Path, name: str, label: str) -> dict[str, Any]
     }
 
 # %% ../nbs/workshop/06_slice_cache.ipynb #8b2f131a
+def _known(note: Path, source: dict[str, Any]) -> dict[str, Any]:
+    """What the cache holds of a case, from its note; nothing where a source file has changed or an array is lost."""
+    try:
+        known = json.loads(note.read_text())
+        if known["source"] == source and all(
+            Path(a["path"]).is_file() for a in known["arrays"].values()
+        ):
+            return known
+    except (OSError, ValueError):
+        pass
+    return {"arrays": {}, "extras": []}
+
+
 def stored_arrays(
     folder: Path,
     cache: Path,
@@ -109,40 +122,26 @@ def stored_arrays(
     """
     tag = sha256(str(folder).encode()).hexdigest()[:8]  # two data sets may use the same id
     out, label, source = cache / f"{folder.name}-{tag}", f"{view}-{dtype}", _source(folder)
-    try:
-        known = json.loads((out / f"{label}.json").read_text())
-    except (OSError, ValueError):
-        known = {"arrays": {}}
-    fresh = known.get("source") == source and all(
-        Path(a["path"]).is_file() for a in known["arrays"].values()
-    )
-    if fresh and known["arrays"] and set(extras) <= known["arrays"].keys():
+    known = _known(out / f"{label}.json", source)
+    if known["arrays"] and set(extras) <= known["arrays"].keys():
         return known["arrays"]
-    wanted = sorted(set(extras) | (set(known.get("extras", [])) if fresh else set()))
+    wanted = sorted(set(extras) | set(known["extras"]))
     case, arrays = read_case(folder, extras=wanted, require=()), {}
     check_case(case, folder, needs)
     out.mkdir(parents=True, exist_ok=True)
     for name, array in _arrays(case, folder, dtype, wanted):
         array = np.moveaxis(array, VIEWS[view], 0)
-        array = (
-            array[:, None] if array.ndim == 3 else np.moveaxis(array, -1, 1)
-        )  # (slices, C, rows, columns)
-        if (
-            name == "mask"
-        ):  # which rows of which slice hold body: lets empty slices be left out unread
-            arrays["body"] = _keep(
-                array.any((1, 2, 3))[:, None] if view == "axial" else array.any((1, 3)),
-                out,
-                "body",
-                label,
-            )
+        array = array[:, None] if array.ndim == 3 else np.moveaxis(array, -1, 1)
+        if name == "mask":  # array is (slices, C, rows, columns)
+            holds = array.any((1, 2, 3))[:, None] if view == "axial" else array.any((1, 3))
+            arrays["body"] = _keep(holds, out, "body", label)
         arrays[name] = _keep(array, out, name, label)
     text = json.dumps({"source": source, "extras": wanted, "arrays": arrays}, indent=1)
     with whole_file(out / f"{label}.json") as temporary:
         temporary.write_text(text)
     return arrays
 
-# %% ../nbs/workshop/06_slice_cache.ipynb #a01bd043
+# %% ../nbs/workshop/06_slice_cache.ipynb #6896a17b
 def read_slice(array: dict[str, Any], i: int) -> np.ndarray:
     """One slice of a cached array, mapped alone: no volume is opened, no file stays open.
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NORMALISATIONS', 'gram', 'content_loss', 'style_loss', 'total_variation', 'StyleRecipe', 'objective', 'Transfer',
-           'transfer', 'visualise', 'StyleTransfer']
+           'transfer', 'visualise', 'StyleTransfer', 'open_picture']
 
 # %% ../nbs/11_style_transfer.ipynb #8610c546
 import math
@@ -12,11 +12,13 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from .features import Features, layer_name, layer_table, load_features
@@ -39,6 +41,9 @@ def gram(f: Tensor) -> Tensor:
 
     Source:
         Gatys et al. 2016, equation 3, whose G is h·w times ours. Chapter 11.
+
+    >>> gram(torch.tensor([[[[1.0, 2.0]], [[3.0, 0.0]]]])).tolist()  # two channels at two places
+    [[[2.5, 1.5], [1.5, 4.5]]]
     """
     if f.ndim != 4 or 0 in f.shape:
         raise BadInput(f"f: expected (N, C, h, w), got {tuple(f.shape)}")
@@ -63,11 +68,18 @@ def content_loss(f: Tensor, p: Tensor, normalisation: str = "gatys") -> Tensor:
         p: (1, C, h, w) of the content.
         normalisation: "paper": half the sum; "gatys", "johnson": mean; "keras": sum; "relative": over the sum of p².
 
+    Returns:
+        A scalar.
+
     Raises:
         BadInput: shapes differ, an unknown normalisation.
 
     Source:
         Gatys et al. 2016, equation 1. Chapter 11.
+
+    >>> f = torch.ones(1, 2, 2, 2)
+    >>> [content_loss(f, 3 * f, how).item() for how in ("paper", "gatys", "keras")]
+    [16.0, 4.0, 32.0]
     """
     _known(normalisation)
     if p.shape != (1, *f.shape[1:]):
@@ -91,6 +103,9 @@ def style_loss(
         normalisation: see `NORMALISATIONS`; "johnson" is 1/C² of "gatys", which is 4 times "paper"; "relative" is
             over the squared norm of the target.
         image_px: height times width of the image, for "keras" alone.
+
+    Returns:
+        A scalar.
 
     Raises:
         BadInput: another number of channels, an unknown normalisation, "keras" without `image_px`.
@@ -123,11 +138,18 @@ def total_variation(x: Tensor, normalisation: str = "gatys") -> Tensor:
         normalisation: "johnson": half the sum of squared steps; "keras": the sum of their power 1.25; all others: the
             mean (the paper and Gatys' code have no such term).
 
+    Returns:
+        A scalar.
+
     Raises:
         BadInput: an image below 2 by 2, an unknown normalisation.
 
     Source:
         Mahendran & Vedaldi 2015, equation 4, in the forms that the public codes use. Chapter 11.
+
+    >>> ramp = 0.5 * torch.arange(4.0).expand(1, 1, 3, 4)  # rises by 0.5 a pixel
+    >>> total_variation(ramp).item()
+    0.25
     """
     _known(normalisation)
     if x.ndim != 4 or min(x.shape[-2:]) < 2:
@@ -242,10 +264,12 @@ def _minimise(
     x: Tensor,
     optimiser: str,
     evaluations: int,
-    lr: float,
+    learning_rate: float,
 ) -> tuple[Tensor, list[dict[str, float]]]:
     """The best x that was evaluated, and one row of losses for each evaluation."""
-    x, best, lowest, rows = x.detach().clone().requires_grad_(), x.detach(), math.inf, []
+    # L-BFGS flattens its image without a copy, which a picture with permuted axes does not allow
+    x = x.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
+    best, lowest, rows = x.detach(), math.inf, []
 
     def closure() -> Tensor:
         nonlocal best, lowest
@@ -265,9 +289,9 @@ def _minimise(
     if optimiser == "lbfgs":
         rule = dict(max_iter=evaluations, max_eval=2 * evaluations, history_size=20)
         rule |= dict(tolerance_grad=0.0, tolerance_change=0.0, line_search_fn="strong_wolfe")
-        steps: torch.optim.Optimizer = torch.optim.LBFGS([x], lr=lr, **rule)
+        steps: torch.optim.Optimizer = torch.optim.LBFGS([x], lr=learning_rate, **rule)
     else:
-        steps = torch.optim.Adam([x], lr=lr)
+        steps = torch.optim.Adam([x], lr=learning_rate)
     try:
         for _ in range(1 if optimiser == "lbfgs" else evaluations):
             steps.step(closure)
@@ -298,7 +322,7 @@ class Transfer:
         return len(self.history)
 
 
-def _resized(x: Tensor | None, shape: Sequence[int], by: int) -> Tensor | None:
+def _resized(x: Tensor | None, shape: Sequence[int], by: float) -> Tensor | None:
     """An image `by` times smaller than `shape`."""
     if x is None:
         return None
@@ -332,7 +356,7 @@ def transfer(
     start: str | Tensor = "content",
     optimiser: str = "lbfgs",
     evaluations: int | Sequence[int] = 50,
-    lr: float | None = None,
+    learning_rate: float | None = None,
     seed: int = 0,
 ) -> Transfer:
     """An image with the content of one picture and the style of others.
@@ -345,8 +369,11 @@ def transfer(
         start: "content", "noise", or an image of the result's shape.
         optimiser: "lbfgs" or "adam".
         evaluations: of loss and gradient; several numbers go from coarse to fine, each level twice as large.
-        lr: None: 1 for L-BFGS, 0.02 for Adam.
+        learning_rate: length of a step; None: 1 for L-BFGS, 0.02 for Adam.
         seed: of the noise.
+
+    Returns:
+        The image and the history of its losses.
 
     Raises:
         BadInput: images or layers that are missing, too small or do not fit; an unknown optimiser or start.
@@ -357,8 +384,8 @@ def transfer(
     recipe, counts = recipe or StyleRecipe(), np.atleast_1d(evaluations).tolist()
     if optimiser not in ("lbfgs", "adam"):
         raise BadInput(f"optimiser: expected 'lbfgs' or 'adam', got {optimiser!r}")
-    if lr is not None and not lr > 0:
-        raise BadInput(f"lr: expected a step above 0, got {lr}")
+    if learning_rate is not None and not learning_rate > 0:
+        raise BadInput(f"learning_rate: expected a step above 0, got {learning_rate}")
     if not counts or any(not isinstance(n, int) or n < 1 for n in counts):
         raise BadInput(f"evaluations: expected numbers of 1 or more, got {evaluations}")
     like = content if content is not None else None if style is None else style[:1]
@@ -373,8 +400,8 @@ def transfer(
         x = _resized(x, like.shape[-2:], by)
         with torch.inference_mode(False), torch.enable_grad():
             loss = objective(features, recipe, content=held, style=seen)
-            rate = lr or {"lbfgs": 1.0, "adam": 0.02}[optimiser]
-            x, rows = _minimise(loss, x, optimiser, count, rate)
+            step = learning_rate or {"lbfgs": 1.0, "adam": 0.02}[optimiser]
+            x, rows = _minimise(loss, x, optimiser, count, step)
         history += [{"level": level} | row for row in rows]
     return Transfer(x.clamp(0, 1), pd.DataFrame(history))
 
@@ -486,27 +513,15 @@ class StyleTransfer(Method):
 
     needs = "nothing"
 
-    def __init__(
-        self,
-        features: Features | None = None,
-        recipe: StyleRecipe | None = None,
-        *,
-        evaluations: int = 20,
-        slices: int = 3,
-        size: int = 64,
-        window_hu: tuple[float, float] = (-1000.0, 1000.0),
-    ) -> None:
+    def __init__(self, features: Features | None = None, recipe: StyleRecipe | None = None, *, evaluations: int = 20, slices: int = 3, size: int = 64, window_hu: tuple[float, float] = (-1000.0, 1000.0)) -> None:  # fmt: skip
         super().__init__()
         if min(evaluations, slices) < 1 or size < 2:
             got = f"{evaluations}, {slices}, {size}"
             raise BadInput(f"evaluations, slices, size: expected at least 1, 1, 2, got {got}")
         if not window_hu[0] < window_hu[1]:
             raise BadInput(f"window_hu: expected the lower end first, got {window_hu}")
-        self.recipe, self.evaluations, self.window_hu = (
-            recipe or StyleRecipe(),
-            evaluations,
-            window_hu,
-        )
+        self.recipe, self.evaluations = recipe or StyleRecipe(), evaluations
+        self.window_hu = window_hu
         net = features or load_features("vgg19", download=False)
         self.features = _cut(net, [*self.recipe.content, *self.recipe.style])
         self.register_buffer("style", torch.zeros(slices, 1, size, size))
@@ -542,10 +557,30 @@ class StyleTransfer(Method):
             raise BadInput("style: expected CT slices, got none yet; call collect(cases, channels)")
         low, high = self.window_hu
         grey = _resized(((mr[:, :1] + 1) / 2).clamp(0, 1), self.style.shape[-2:], 1)
-        done = [
-            transfer(
-                self.features, g, style=self.style, recipe=self.recipe, evaluations=self.evaluations
-            ).image
-            for g in grey.split(1)
-        ]
+        given = dict(style=self.style, recipe=self.recipe, evaluations=self.evaluations)
+        done = [transfer(self.features, g, **given).image for g in grey.split(1)]
         return hu_to_unit(low + (high - low) * _resized(torch.cat(done), mr.shape[-2:], 1))
+
+# %% ../nbs/11_style_transfer.ipynb #6915380e
+def open_picture(path: str | Path, longest_px: int = 256) -> Tensor:
+    """A picture file as an image for `transfer`, in its own proportions.
+
+    Args:
+        path: of a file that Pillow reads: PNG, JPEG, WebP, …
+        longest_px: a larger picture is made smaller until its longer side has so many pixels.
+
+    Returns:
+        (1, 3, H, W) in [0, 1].
+
+    Raises:
+        BadInput: no such file, not a picture, or a size below 2.
+    """
+    if longest_px < 2:
+        raise BadInput(f"longest_px: expected 2 or more, got {longest_px}")
+    try:
+        with Image.open(path) as file:
+            rgb = np.asarray(file.convert("RGB"), np.float32) / 255
+    except OSError as error:
+        raise BadInput(f"{path}: expected a picture file, got {error}") from None
+    x = torch.from_numpy(rgb).permute(2, 0, 1)[None].contiguous()
+    return _resized(x, x.shape[-2:], max(1.0, max(x.shape[-2:]) / longest_px))

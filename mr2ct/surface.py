@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['bone_surface']
 
-# %% ../nbs/workshop/05_surface.ipynb #09615dbb
+# %% ../nbs/workshop/05_surface.ipynb #c057eb80
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from .errors import BadInput
 from .volumes import HU_MAX, HU_MIN
 
-# %% ../nbs/workshop/05_surface.ipynb #f3dfffcb
+# %% ../nbs/workshop/05_surface.ipynb #862316db
 def _even_slices(
     hu: np.ndarray, spacing: Sequence[float]
 ) -> tuple[np.ndarray, tuple[float, float, float]]:
@@ -44,7 +44,7 @@ def _turned(
     facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-9)
     return points @ frame[:, :2], facing, (points @ away)[faces].mean(1)
 
-# %% ../nbs/workshop/05_surface.ipynb #4ac20116
+# %% ../nbs/workshop/05_surface.ipynb #de83be54
 def bone_surface(
     ct: np.ndarray,
     spacing_mm: Sequence[float],
@@ -101,7 +101,7 @@ def bone_surface(
     order = order[facing[order, 2] > -0.1]  # far ones first, backs not at all
     colours = np.clip(shade[order, None] * np.array([1.0, 0.95, 0.84]), 0, 1)
     across, up = np.ptp(seen, axis=0)
-    size = (6.0, min(7.0, 5.4 * up / across + 0.9))
+    size = (4.2, min(6.0, 3.6 * up / across + 0.9))
     figure, axis = plt.subplots(figsize=size, dpi=100, layout="constrained")
     style = dict(facecolors=colours, linewidths=0, antialiaseds=False)  # no seams
     axis.add_collection(PolyCollection(seen[faces[order]], **style))

@@ -87,6 +87,11 @@ def square_pixels(slices: Tensor, spacing_mm: Sequence[float], pixel_mm: float) 
     both = zip(slices.shape[-2:], spacing_mm, strict=True)
     return resize(slices, [max(1, round(n * s / pixel_mm)) for n, s in both])
 
+
+def _voxels(size: Sequence[int], spacing_mm: Sequence[float], pixel_mm: float) -> list[int]:
+    """A size in square pixels, in voxels of a slice."""
+    return [max(1, round(n * pixel_mm / s)) for n, s in zip(size, spacing_mm, strict=True)]
+
 # %% ../nbs/23_three_views.ipynb #3b2f748a
 class ViewBatches:
     """Batches of axial, coronal and sagittal crops with square pixels; batch k is a pure function of (seed, k).
@@ -98,6 +103,9 @@ class ViewBatches:
         seed: not negative.
         pixel_mm: edge of a pixel; None takes the finest spacing in the axial plane.
         cache: folder of the memory-mapped slices.
+
+    Raises:
+        BadInput: a crop that is not positive.
 
     Attributes:
         pixel_mm: as used.  size: view -> (height, width) of its crops.
@@ -113,6 +121,8 @@ class ViewBatches:
         pixel_mm: float | None = None,
         cache: str | Path | None = None,
     ) -> None:
+        if np.min(crop) < 1:
+            raise BadInput(f"crop: expected a positive size, got {crop}")
         cases = table[table["split"] == "train"]
         grid = cases[["spacing_z_mm", "spacing_y_mm", "spacing_x_mm"]].to_numpy(float)
         self.seed, self.pixel_mm = seed, pixel_mm or float(grid[:, 1:].min())
@@ -124,16 +134,18 @@ class ViewBatches:
             extents = zip(in_plane(shape, view), in_plane(grid.T, view), strict=True)
             largest = [max(1, round((n * s).max() / self.pixel_mm)) for n, s in extents]
             self.size[view] = tuple(np.minimum(crop, largest).tolist())
-            window = np.max([self._window(view, s) for s in grid], axis=0).tolist()
-            self.parts[view] = Batches(store, batch_size, crop=tuple(window), seed=seed)
-
-    def _window(self, view: str, spacing: Sequence[float]) -> list[int]:
-        """The crop of a view in voxels of a case."""
-        both = zip(self.size[view], in_plane(spacing, view), strict=True)
-        return [max(1, round(n * self.pixel_mm / s)) for n, s in both]
+            pixels = (in_plane(spacing, view) for spacing in grid)
+            needed = np.max([_voxels(self.size[view], p, self.pixel_mm) for p in pixels], axis=0)
+            self.parts[view] = Batches(store, batch_size, crop=tuple(needed.tolist()), seed=seed)
 
     def get(self, k: int, rank: int = 0, world: int = 1) -> dict[str, Tensor]:
-        """Batch k: for each view "mr_<view>" (N, C, h, w) and "ct_<view>" (N, 1, h, w), unit intensity."""
+        """Batch k: for each view "mr_<view>" (N, C, h, w) and "ct_<view>" (N, 1, h, w), unit intensity.
+
+        Args:
+            k: from 0, without end.
+            rank: number of the process.
+            world: how many processes share a batch.
+        """
         batch = {}
         for view, part in self.parts.items():
             found = part.get(k, rank, world)
@@ -144,7 +156,7 @@ class ViewBatches:
 
     def _cut(self, image: Tensor, view: str, case: str) -> Tensor:
         """The middle of a window, as many millimetres of it as the crop has, on square pixels."""
-        size = self._window(view, self.spacing[case])
+        size = _voxels(self.size[view], in_plane(self.spacing[case], view), self.pixel_mm)
         top, left = ((full - n) // 2 for full, n in zip(image.shape[1:], size, strict=True))
         part = image[None, :, top : top + size[0], left : left + size[1]]
         return resize(part, self.size[view])
@@ -267,7 +279,12 @@ class ViewFusion(nn.Module):
 
 # %% ../nbs/23_three_views.ipynb #dcc70e29
 class ViewNets(nn.Module):
-    """One padded U-Net a view; `nets` by name."""
+    """One padded U-Net a view; `nets` by name.
+
+    Args:
+        channels: MR channels.
+        width, depth: of each, see `UNet`.
+    """
 
     def __init__(self, channels: int, width: int = 16, depth: int = 4) -> None:
         super().__init__()
@@ -305,7 +322,14 @@ def _samples(
 
 # %% ../nbs/23_three_views.ipynb #1e662ef8
 class FusedViews(Regression):
-    """Three networks that synthesise, and the fusion of what they say; `ThreeViews` trains them."""
+    """Three networks that synthesise, and the fusion of what they say; `ThreeViews` trains them.
+
+    Args:
+        channels: MR channels.
+        steps: of the schedule.
+        width, depth: of each U-Net, see `UNet`.
+        training: further arguments of `Regression`.
+    """
 
     def __init__(
         self, channels: int, steps: int, *, width: int, depth: int, **training: Any
@@ -322,6 +346,10 @@ class FusedViews(Regression):
     @torch.no_grad()
     def views(self, case: Case, batch_size: int = 8) -> dict[str, np.ndarray]:
         """What each view says: "axial", "coronal", "sagittal" -> (D, H, W) HU on the grid of the MR.
+
+        Args:
+            case: its MR; nothing else is looked at.
+            batch_size: slices at a time.
 
         Raises:
             BadInput: not as many MR channels as in training.
@@ -347,7 +375,12 @@ class FusedViews(Regression):
         return self.fuse(self.views(case))
 
     def calibrate(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
-        """Fit both learned fusions on the CT of cases that the networks have not trained on; none: still the mean."""
+        """Fit both learned fusions on the CT of cases that the networks have not trained on; none: still the mean.
+
+        Args:
+            cases: the validation cases; they may be lazy.
+            channels: the MR channels of the training, in order.
+        """
         rng, found = np.random.default_rng(0), []
         for case in cases:
             case = Case(case.id, {c: case.mr[c] for c in channels}, case.ct, case.mask)
@@ -399,6 +432,11 @@ class ThreeViews(FusedViews):
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> ViewBatches:
+        """Slices of three views of the training cases of a table.
+
+        Args:
+            table, profile, seed, cache: as for `Method.batches`.
+        """
         wanted = float(self.pixel_mm) or None
         source = ViewBatches(
             table, profile.batch_size, crop=profile.crop, seed=seed, pixel_mm=wanted, cache=cache

@@ -11,13 +11,12 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -32,7 +31,7 @@ from mr2ct.run_folder import (
     begin_run,
     environment,
     load_checkpoint,
-    load_weights,
+    load_weights,  # noqa: F401 (handed on: who trains a method also reads it)
     measured,
     save_checkpoint,
     save_weights,
@@ -42,6 +41,9 @@ from mr2ct.run_folder import (
     write_text,
 )
 from .volumes import Case, to_image, unit_to_hu
+
+if TYPE_CHECKING:  # the engine is loaded when a training starts, not with every network
+    from lightning_fabric import Fabric
 
 # %% ../nbs/07_training.ipynb #3538f838
 class Method(FreeBuffers):
@@ -62,15 +64,26 @@ class Method(FreeBuffers):
     steps: int | None = None
     smallest: int = 1
     in_channels: int | None = None
-    fabric: Fabric | None = None
+    fabric: "Fabric | None" = None
 
     def collect(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
-        """Keep, in buffers, what a method without training needs of the training cases; they may be lazy."""
+        """Keep, in buffers, what a method without training needs of the training cases.
+
+        Args:
+            cases: the training cases; they may be lazy.
+            channels: the MR channels it gets, in order.
+        """
 
     def batches(
         self, table: pd.DataFrame, profile: "Profile", seed: int, cache: str | Path | None = None
     ) -> "BatchSource":
         """The batches this method trains on: crops of axial slices of the training cases of a table.
+
+        Args:
+            table: from `list_cases`.
+            profile: its batch size and crop are used.
+            seed: of the batches.
+            cache: folder of the memory-mapped slices.
 
         Raises:
             BadInput: a crop below `smallest`.
@@ -82,10 +95,14 @@ class Method(FreeBuffers):
         return Batches(store, profile.batch_size, crop=profile.crop, seed=seed, needs=self.needs)
 
     def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
-        """The slices that `batches` draws from."""
+        """The slices that `batches` draws from.
+
+        Args:
+            table, cache: as for `batches`.
+        """
         return SliceStore(table, "train", cache=cache, needs=self.needs)
 
-    def configure(self, fabric: Fabric) -> dict[str, Any]:
+    def configure(self, fabric: "Fabric") -> dict[str, Any]:
         """Make optimisers and schedules, and wrap the modules with `fabric.setup`.
 
         Returns:
@@ -115,7 +132,12 @@ class Method(FreeBuffers):
             schedule.step()
 
     def calibrate(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
-        """Set, after training, what the training cases cannot tell; `cases` are the validation cases, lazy."""
+        """Set, after training, what the training cases cannot tell.
+
+        Args:
+            cases: the validation cases; they may be lazy.
+            channels: the MR channels it was trained on, in order.
+        """
 
     def translate(self, mr: Tensor) -> Tensor:
         """MR slices (N, C, H, W) to CT slices (N, 1, H, W), both in unit intensity [-1, 1]."""
@@ -139,7 +161,15 @@ class BatchSource(Protocol):
 
     seed: int
 
-    def get(self, k: int, rank: int = 0, world: int = 1) -> dict[str, Any]: ...
+    def get(self, k: int, rank: int = 0, world: int = 1) -> dict[str, Any]:
+        """Batch k, or a process's share of it.
+
+        Args:
+            k: from 0, without end.
+            rank: number of the process.
+            world: how many processes share a batch.
+        """
+        ...
 
 
 def step_seed(seed: int, step: int, rank: int) -> int:
@@ -162,7 +192,7 @@ def fit(
     *,
     steps: int,
     run_dir: str | Path,
-    fabric: Fabric | None = None,
+    fabric: "Fabric | None" = None,
     resume: bool = True,
     config: dict[str, Any] | None = None,
     save_every: int = 200,
@@ -220,7 +250,7 @@ class _Run:
 
     method: Method
     batches: BatchSource
-    fabric: Fabric
+    fabric: "Fabric"
     run_dir: Path
     save_every: int
     watch: Callable[[int, Method], None] | None
@@ -259,7 +289,7 @@ def _train(run: _Run, steps: range, saved: dict[str, Any] | None) -> None:
                 raise KeyboardInterrupt
 
 # %% ../nbs/07_training.ipynb #8adfba24
-def _to_device(batch: dict[str, Any], fabric: Fabric) -> dict[str, Any]:
+def _to_device(batch: dict[str, Any], fabric: "Fabric") -> dict[str, Any]:
     return {k: fabric.to_device(v) if torch.is_tensor(v) else v for k, v in batch.items()}
 
 
@@ -325,10 +355,9 @@ def synthesize(
     # a method cannot peek at what it does not get
     seen = Case(case.id, {c: case.mr[c] for c in channels}, mask=case.mask)
     first = next(iter(case.mr.values()))
-    hu = method.volume(seen)
+    hu = method.eval().volume(seen)
     if hu is None:
         mr = torch.from_numpy(seen.unit_mr())  # (C, D, H, W)
-        method.eval()
         out = torch.empty(mr.shape[1:], dtype=torch.float32)  # (D, H, W)
         for d in tqdm(range(0, len(out), batch_size), disable=not progress, desc=case.id):
             part = mr[:, d : d + batch_size].transpose(0, 1).to(method.device)  # (N, C, H, W)

@@ -7,15 +7,17 @@ __all__ = ['PixelNorm', 'UNet', 'pad_to_multiple', 'Regression', 'RegressionUNet
 
 # %% ../nbs/20_unet.ipynb #1e4ddc5a
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from .training import Method
 from .errors import BadInput
+from .training import Method
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 # %% ../nbs/20_unet.ipynb #d650510b
 def _norm(kind: str, channels: int) -> nn.Module:
@@ -167,7 +169,7 @@ class Regression(Method):
         self.net, self.steps = net, steps
         self.learning_rate, self.loss = learning_rate, loss or F.l1_loss
 
-    def configure(self, fabric: Fabric) -> dict[str, Any]:
+    def configure(self, fabric: "Fabric") -> dict[str, Any]:
         self.fabric = fabric
         self.net, self.optimiser = fabric.setup(
             self.net, torch.optim.Adam(self.net.parameters(), self.learning_rate)

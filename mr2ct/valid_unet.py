@@ -4,22 +4,24 @@
 
 # %% auto #0
 __all__ = ['shrink', 'legal_sizes', 'output_size', 'ValidUNet', 'window', 'mirror', 'by_tiles', 'object_distances', 'border_term',
-           'border_weights', 'weighted_log_likelihood', 'weighted_cross_entropy', 'render_border', 'border_explorer']
+           'border_weights', 'weighted_log_likelihood', 'weighted_cross_entropy']
 
 # %% ../nbs/19_valid_unet.ipynb #8f614328
-import ipywidgets as W
 import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor, nn
 
-from .view import connect, render_overlay, render_slice, to_png
 from .errors import BadInput
 
 # %% ../nbs/19_valid_unet.ipynb #07d80427
 def shrink(depth: int = 4) -> int:
-    """Pixels by which the output of a `ValidUNet` is smaller than its input, both sides together; 184 for depth 4."""
+    """Pixels by which the output of a `ValidUNet` is smaller than its input, both sides together.
+
+    >>> shrink(4)
+    184
+    """
     return 12 * 2**depth - 8
 
 
@@ -27,6 +29,13 @@ def legal_sizes(low: int, high: int, depth: int = 4) -> range:
     """The tile sides from `low` to `high`, both included, that a `ValidUNet` takes.
 
     Every size that is pooled is even, and at least one pixel is left: 2**depth k - 4, for depth 4 from 188 on.
+
+    >>> list(legal_sizes(200, 260))
+    [204, 220, 236, 252]
+
+    Args:
+        low, high: pixels, both included.
+        depth: halvings.
     """
     step = 2**depth
     first = -(-(max(low, shrink(depth) + 1) + 4) // step) * step - 4
@@ -35,6 +44,13 @@ def legal_sizes(low: int, high: int, depth: int = 4) -> range:
 
 def output_size(size: int, depth: int = 4) -> int:
     """The side of the output for a tile of side `size`, in pixels.
+
+    >>> output_size(572)
+    388
+
+    Args:
+        size: side of the tile, pixels.
+        depth: halvings.
 
     Raises:
         BadInput: not a legal size; names the nearest ones.
@@ -67,6 +83,9 @@ def _middle(x: Tensor, like: Tensor) -> Tensor:
 # %% ../nbs/19_valid_unet.ipynb #f129713f
 class ValidUNet(nn.Module):
     """The U-Net of 2015: every output pixel is computed from real input pixels only.
+
+    >>> ValidUNet(1, 2, width=4, depth=2)(torch.zeros(1, 1, 60, 44)).shape
+    torch.Size([1, 2, 20, 4])
 
     Args:
         in_channels: image channels C.
@@ -130,6 +149,9 @@ def _mirrored(start: int, length: int, size: int) -> Tensor:
 def window(image: Tensor, top: int, *, left: int, height: int, width: int) -> Tensor:
     """A window on the endlessly mirrored plane of an image.
 
+    >>> window(torch.arange(3)[None], 0, left=-2, height=1, width=8)
+    tensor([[2, 1, 0, 1, 2, 1, 0, 1]])
+
     Args:
         image: (…, H, W), at least one pixel.
         top: first row in pixels of the image; may be negative or beyond it.
@@ -151,7 +173,14 @@ def window(image: Tensor, top: int, *, left: int, height: int, width: int) -> Te
 
 
 def mirror(image: Tensor, margin: int = 92) -> Tensor:
-    """An image (…, H, W) with a mirrored margin on each side; any margin, also one wider than the image.
+    """An image with a mirrored margin on each side; any margin, also one wider than the image.
+
+    >>> mirror(torch.arange(4)[None], 2).shape, mirror(torch.arange(4)[None], 2)[0]
+    (torch.Size([5, 8]), tensor([2, 1, 0, 1, 2, 3, 2, 1]))
+
+    Args:
+        image: (…, H, W).
+        margin: pixels on each side.
 
     Source:
         Ronneberger et al. 2015, section 2 and figure 2; 92 px for depth 4, in general `shrink(depth) // 2`. Chapter 19.
@@ -178,6 +207,11 @@ def _tiles(length: int, tile: int | None, depth: int) -> tuple[int, range]:
 @torch.no_grad()
 def by_tiles(net: ValidUNet, image: Tensor, tile: int | None = None) -> Tensor:
     """Apply a net to an image of any size, tile by tile; the result does not depend on the tile.
+
+    >>> net = ValidUNet(1, 2, width=4, depth=2).eval()
+    >>> image = torch.rand(1, 1, 30, 50)
+    >>> torch.allclose(by_tiles(net, image), by_tiles(net, image, tile=60), atol=1e-5)
+    True
 
     Args:
         net: in eval mode, or dropout makes each tile a different guess.
@@ -236,6 +270,14 @@ def object_distances(labels: np.ndarray, inside: str = "border") -> tuple[np.nda
 def border_term(d1: np.ndarray, d2: np.ndarray, *, w0: float = 10, sigma: float = 5) -> np.ndarray:
     """w0 exp(-(d1 + d2)² / (2 sigma²)): w0 where two objects meet, 0 where there is only one.
 
+    >>> border_term(np.array([0.0, 1.0, 5.0]), np.array([0.0, 1.0, 5.0])).round(4)
+    array([10.    ,  9.2312,  1.3534])
+
+    Args:
+        d1, d2: distances to the nearest and the second nearest object, pixels, of one shape.
+        w0: height.
+        sigma: width, pixels.
+
     Raises:
         BadInput: a negative w0, or a sigma that is not positive.
     """
@@ -248,6 +290,10 @@ def border_weights(
     labels: np.ndarray, w0: float = 10, *, sigma: float = 5, inside: str = "border"
 ) -> np.ndarray:
     """A weight for each pixel that balances object and background and stresses the gaps between objects.
+
+    >>> border_weights(np.array([[1, 1, 0, 2, 2, 0, 0, 0, 0, 0]])).round(1)
+    array([[ 7.3,  9.6, 10.1,  9.6,  8.5,  6.9,  4.6,  2.8,  1.7,  1.2]],
+          dtype=float32)
 
     Args:
         labels: (H, W) or (D, H, W) integers, 0 for background, another number for each object (not for each class).
@@ -299,46 +345,18 @@ def weighted_log_likelihood(logits: Tensor, labels: Tensor, weights: Tensor) -> 
 
 
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """-E a pixel: at least 0 and to be minimised; arguments as in `weighted_log_likelihood`.
+    """-E a pixel: at least 0 and to be minimised.
 
     Divided by the number of pixels, so that a learning rate fits tiles of any size; the paper's is a sum.
-    """
-    return -weighted_log_likelihood(logits, labels, weights) / labels.numel()
-
-# %% ../nbs/19_valid_unet.ipynb #6da11971
-def render_border(
-    image: np.ndarray, term: np.ndarray, *, height_px: int = 300, opacity: float = 0.6
-) -> np.ndarray:
-    """An image (H, W) under a border term (H, W), from black at 0 to yellow at 10 and above: uint8 RGB."""
-    if image.shape != term.shape:
-        raise BadInput(f"term: expected {image.shape}, got {term.shape}")
-    square = dict(spacing_mm=(1.0, 1.0, 1.0), height_px=height_px, opacity=opacity)
-    return render_overlay(image[None], term[None], top_window=(10.0, 5.0), **square)
-
-
-def border_explorer(image: np.ndarray, labels: np.ndarray, height_px: int = 300) -> W.Box:
-    """Sliders over w0 and sigma; the image, and beside it the border term over the image.
 
     Args:
-        image: (H, W).
-        labels: (H, W) objects, see `border_weights`.
-        height_px: height of the pictures.
+        logits, labels, weights: as in `weighted_log_likelihood`.
+
+    Raises:
+        BadInput: shapes that do not fit.
+
+    >>> labels, weights = torch.zeros(1, 2, 2, dtype=torch.int64), torch.ones(1, 2, 2)
+    >>> round(weighted_cross_entropy(torch.zeros(1, 2, 2, 2), labels, weights).item(), 4)  # log 2
+    0.6931
     """
-    w0 = W.FloatSlider(10, min=0, max=20, step=0.5, description="w0")
-    sigma = W.FloatSlider(5, min=0.5, max=25, step=0.5, description="sigma, px")
-    plain = render_slice(image[None], (1.0, 1.0, 1.0), height_px=height_px)
-    screen, says = W.Image(format="png"), W.HTML()
-    balance, distances = border_weights(labels, w0=0), object_distances(labels)
-
-    def draw(_: object) -> None:
-        term = border_term(*distances, w0=w0.value, sigma=sigma.value)
-        screen.value = to_png(render_border(image, term, height_px=height_px))
-        weights = balance + term
-        says.value = (
-            f"largest weight {weights.max():.1f}; "
-            f"the border term carries {term.sum() / weights.sum():.0%} of all weight"
-        )
-
-    draw(None)
-    connect(draw, says, (w0, sigma))
-    return W.VBox([w0, sigma, says, W.HBox([W.Image(value=to_png(plain)), screen])])
+    return -weighted_log_likelihood(logits, labels, weights) / labels.numel()

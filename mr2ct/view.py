@@ -6,7 +6,7 @@
 __all__ = ['VIEWS', 'SIDES', 'plane', 'is_hu', 'display_presets', 'grey', 'render_slice', 'to_png', 'label_sides',
            'render_overlay', 'render_checkerboard', 'render_error', 'connect', 'fitting_height', 'slice_browser',
            'overlay_slider', 'picture_row', 'look', 'panel', 'Node', 'draw_flow', 'draw_network', 'picture_box',
-           'static_slider', 'bone_surface']
+           'static_slider', 'bone_surface', 'beside']
 
 # %% ../nbs/05_view.ipynb #7448da7a
 from collections.abc import Callable, Mapping, Sequence
@@ -29,13 +29,21 @@ from .drawings import Node, draw_flow, draw_network
 from .errors import BadInput
 from .surface import bone_surface
 from .volumes import HU_MAX, HU_MIN, check_same_grid, spacing_mm, to_array
-from .widgets import picture_box, static_slider
+from .widgets import beside, picture_box, static_slider
 
 if TYPE_CHECKING:  # the renderers need no ipywidgets: only who shows a widget waits for it
     import ipywidgets as W
 
 # Made in this chapter's workshops, and offered here, too.
-_all_ = ["Node", "draw_flow", "draw_network", "picture_box", "static_slider", "bone_surface"]
+_all_ = [
+    "Node",
+    "draw_flow",
+    "draw_network",
+    "picture_box",
+    "static_slider",
+    "bone_surface",
+    "beside",
+]
 
 # %% ../nbs/05_view.ipynb #6035a4c8
 VIEWS: dict[str, int] = {"axial": 0, "coronal": 1, "sagittal": 2}  # the axis that the slider walks
@@ -98,7 +106,7 @@ def display_presets(volume: np.ndarray) -> dict[str, tuple[float, float]]:
     pairs = {"percentiles 1–99": (low, high), "whole range": (least, most)}
     return {name: ((b - a) if b > a else 1.0, (a + b) / 2) for name, (a, b) in pairs.items()}
 
-# %% ../nbs/05_view.ipynb #3c9c30c0
+# %% ../nbs/05_view.ipynb #be83fe45
 def _window_of(
     volume: np.ndarray, window: float | None, level: float | None
 ) -> tuple[float, float]:
@@ -184,7 +192,7 @@ def render_slice(
     shades = grey(_resized(plane(volume, view, index), spacing_mm, view, height_px), window, level)
     return np.stack([shades] * 3, axis=-1) if cmap is None else _colours(cmap)[shades]
 
-# %% ../nbs/05_view.ipynb #e1c1d7ba
+# %% ../nbs/05_view.ipynb #713414a3
 def to_png(rgb: np.ndarray) -> bytes:
     """Pixels as the bytes of a PNG file, without loss.
 
@@ -235,6 +243,22 @@ def label_sides(rgb: np.ndarray, view: str) -> np.ndarray:
 def _same_shape(a: np.ndarray, b: np.ndarray, name: str) -> None:
     if a.shape != b.shape:
         raise BadInput(f"{name}: expected shape {a.shape}, got {b.shape}")
+
+
+def _check_named(images: Mapping[str, np.ndarray], named: Sequence[str], what: str) -> None:
+    if not images:
+        raise BadInput("images: expected at least one, got none")
+    for title in named:
+        if title not in images:
+            raise BadInput(f"{what}: expected titles among {list(images)}, got {title!r}")
+
+
+def _alike(images: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The first of several volumes, after a check that all have its shape."""
+    first = next(iter(images.values()))
+    for name, volume in images.items():
+        _same_shape(first, volume, name)
+    return first
 
 
 def render_overlay(
@@ -435,7 +459,7 @@ def _show_presets(
     window.step = level.step = 1.0 if width > 500 else width / 500
     window.value, level.value = pairs[preset.value]
 
-# %% ../nbs/05_view.ipynb #06b62451
+# %% ../nbs/05_view.ipynb #8575f25b
 def _caption(
     count: int,
     unit: str,
@@ -530,7 +554,7 @@ def slice_browser(
     controls = (name, side, position, preset, window, level)
     react(None)
     connect(react, caption, controls)
-    return W.HBox([W.VBox(controls), W.VBox([picture, caption])])
+    return beside(controls, [picture, caption])
 
 # %% ../nbs/05_view.ipynb #5ed59f3f
 def overlay_slider(
@@ -581,9 +605,9 @@ def overlay_slider(
 
     react(None)
     connect(react, caption, (position, opacity))
-    return W.HBox([W.VBox([position, opacity]), W.VBox([picture, caption])])
+    return beside([position, opacity], [picture, caption])
 
-# %% ../nbs/05_view.ipynb #49e08e20
+# %% ../nbs/05_view.ipynb #e80cdddb
 def _words(text: str) -> str:
     """Pillow's own font has no minus sign and no dash."""
     return text.replace("−", "-").replace("–", "-")
@@ -629,7 +653,7 @@ def picture_row(
         (122, 170, 3)
     """
     scales = scales or {}
-    _check_row(pictures, scales)
+    _check_named(pictures, scales, "scales")
     sizes = [p.shape[1::-1] for p in pictures.values()]
     gaps = gap_px * (len(sizes) - 1)
     factor = min(1.0, (width_px - gaps) / sum(width for width, _ in sizes))
@@ -648,15 +672,7 @@ def picture_row(
         x += size[0] + gap_px
     return np.asarray(page)
 
-
-def _check_row(pictures: Mapping[str, np.ndarray], scales: Mapping[str, object]) -> None:
-    if not pictures:
-        raise BadInput("pictures: expected at least one, got none")
-    for title in scales:
-        if title not in pictures:
-            raise BadInput(f"scales: expected titles among {list(pictures)}, got {title!r}")
-
-# %% ../nbs/05_view.ipynb #ff70d253
+# %% ../nbs/05_view.ipynb #13070395
 def _sides(axis: plt.Axes, view: str) -> None:
     """The sides of the patient at the edges of an axis, in letters that do not shrink with the picture."""
     if view not in SIDES:
@@ -745,7 +761,7 @@ def _grid(
     rows: Sequence[Sequence[object]], height_over_width: float
 ) -> tuple[Figure, dict[object, plt.Axes]]:
     """A figure at most ten inches wide, and the axis of each entry; 100 pixels an inch."""
-    wide = min(9.8 / len(rows[0]), 4.0)
+    wide = min(9.8 / len(rows[0]), 2.45)
     size = wide * len(rows[0]), len(rows) * (wide * 0.93 * height_over_width + 1.05)
     figure, axes = plt.subplots(
         len(rows), len(rows[0]), squeeze=False, figsize=size, layout="constrained"
@@ -760,21 +776,6 @@ def _grid(
             else:
                 found[entry] = axis
     return figure, found
-
-
-def _check_titles(images: Mapping[str, np.ndarray], named: Sequence[str], columns: int) -> None:
-    if not images:
-        raise BadInput("images: expected at least one, got none")
-    if columns < 1:
-        raise BadInput(f"columns: expected 1 or more, got {columns}")
-    first = next(iter(images.values()))
-    for title, volume in images.items():
-        _same_shape(first, volume, title)
-    for title in named:
-        if title not in images:
-            raise BadInput(
-                f"windows and errors: expected titles among {list(images)}, got {title!r}"
-            )
 
 # %% ../nbs/05_view.ipynb #12d52c18
 def panel(
@@ -820,8 +821,10 @@ def panel(
         >>> plt.close(figure)
     """
     windows, errors = windows or {}, errors or {}
-    _check_titles(images, [*windows, *errors.keys(), *errors.values()], columns)
-    first = next(iter(images.values()))
+    _check_named(images, [*windows, *errors, *errors.values()], "windows and errors")
+    if columns < 1:
+        raise BadInput(f"columns: expected 1 or more, got {columns}")
+    first = _alike(images)
     index = first.shape[VIEWS.get(view, 0)] // 2 if index is None else index
     place = dict(spacing_mm=spacing_mm, view=view, index=index)
     size = render_slice(first, **place).shape

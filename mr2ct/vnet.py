@@ -27,7 +27,15 @@ from .volumes import Case, unit_to_hu
 
 # %% ../nbs/22_vnet.ipynb #9fbc6393
 def repeat_channels(x: Tensor, channels: int) -> Tensor:
-    """Repeat (N, C, D, H, W) along its channels, in turn, until there are `channels`; the batch stays as it is."""
+    """Repeat (N, C, D, H, W) along its channels, in turn, until there are `channels`; the batch stays as it is.
+
+    >>> repeat_channels(torch.arange(2.0).reshape(1, 2, 1, 1, 1), 5).flatten()
+    tensor([0., 1., 0., 1., 0.])
+
+    Args:
+        x: (N, C, D, H, W).
+        channels: wanted; fewer than C cuts.
+    """
     times = -(-channels // x.shape[1])
     return x.repeat(1, times, 1, 1, 1)[:, :channels] if times > 1 else x[:, :channels]
 
@@ -69,6 +77,9 @@ class _Stage(nn.Module):
 # %% ../nbs/22_vnet.ipynb #c6e22d47
 class VNet(nn.Module):
     """A padded V-Net: the output has the input's depth, height and width.
+
+    >>> VNet(2, 1, width=4, levels=3, kernel=3)(torch.zeros(1, 2, 7, 33, 50)).shape
+    torch.Size([1, 1, 7, 33, 50])
 
     Args:
         in_channels: MR channels C.
@@ -117,7 +128,11 @@ class VNet(nn.Module):
         self.head = nn.Conv3d(2 * width if self.strides else width, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_channels, D, H, W) to (N, out_channels, D, H, W), any D, H and W from 1."""
+        """(N, in_channels, D, H, W) to (N, out_channels, D, H, W), any D, H and W from 1.
+
+        Raises:
+            BadInput: another number of channels or of axes.
+        """
         if x.ndim != 5 or x.shape[1] != self.in_channels or 0 in x.shape:
             raise BadInput(f"x: expected (N, {self.in_channels}, D, H, W), got {tuple(x.shape)}")
         depth, height, width = x.shape[2:]
@@ -162,6 +177,13 @@ def pad_volume(x: Tensor, multiples: Sequence[int]) -> Tensor:
     """Extend (N, C, D, H, W) at the end of each axis until it divides by its multiple.
 
     An axis is mirrored where it is long enough, and its last slice is repeated where it is not.
+
+    >>> pad_volume(torch.zeros(1, 1, 3, 10, 16), (4, 8, 8)).shape
+    torch.Size([1, 1, 4, 16, 16])
+
+    Args:
+        x: (N, C, D, H, W).
+        multiples: for D, H and W.
     """
     for axis, multiple in zip((2, 3, 4), multiples, strict=True):
         extra = -x.shape[axis] % multiple
@@ -174,6 +196,10 @@ def pad_volume(x: Tensor, multiples: Sequence[int]) -> Tensor:
 # %% ../nbs/22_vnet.ipynb #c33385ac
 def soft_dice(probability: Tensor, target: Tensor) -> Tensor:
     """Dice overlap of each class in each volume: 1 where they agree, 0 where they are disjoint.
+
+    >>> half, eighth = torch.full((1, 1, 16), 0.5), (torch.arange(16) < 2).float().reshape(1, 1, 16)
+    >>> round(soft_dice(half, eighth).item(), 4)
+    0.3333
 
     Args:
         probability: (N, K, ...) in [0, 1].
@@ -197,6 +223,10 @@ def soft_dice(probability: Tensor, target: Tensor) -> Tensor:
 
 def dice_loss(probability: Tensor, target: Tensor, background: bool = False) -> Tensor:
     """1 - `soft_dice`, averaged over volumes and classes; in [0, 1].
+
+    >>> classes = torch.tensor([[[1.0, 1, 0, 0], [0, 0, 1, 1]]])  # (N, K, voxels): background, bone
+    >>> round(dice_loss(classes, classes).item(), 4), round(dice_loss(classes.flip(1), classes).item(), 4)
+    (0.0, 1.0)
 
     Args:
         probability, target: (N, K, ...). With K = 1 that channel is the foreground.
@@ -244,9 +274,17 @@ class PatchBatches:
     def get(self, k: int, rank: int = 0, world: int = 1) -> dict[str, Any]:
         """Batch k, or the share of process `rank` out of `world`: patches rank, rank + world, …
 
+        Args:
+            k: from 0, without end.
+            rank: number of the process.
+            world: how many processes share a batch.
+
         Returns:
             "mr" (N, C, d, h, w), "ct", "mask" and the store's extras (N, ·, d, h, w): float32 (labels int64), unit
             intensity; "key": (case id, first slice) of each patch.
+
+        Raises:
+            BadInput: a number out of range.
         """
         if not (k >= 0 and 0 <= rank < world <= self.batch_size):
             limits = f"k >= 0 and 0 <= rank < world <= {self.batch_size}"
@@ -316,7 +354,16 @@ def _stacked(arrays: list[np.ndarray]) -> Tensor:
 
 # %% ../nbs/22_vnet.ipynb #7621261e
 def window_starts(length: int, window: int, overlap: float) -> list[int]:
-    """First indices of windows that cover an axis evenly; neighbours share at least `overlap` of a window."""
+    """First indices of windows that cover an axis evenly.
+
+    >>> window_starts(64, 32, 0.5), window_starts(20, 32, 0.5)
+    ([0, 16, 32], [0])
+
+    Args:
+        length: of the axis.
+        window: length of a window.
+        overlap: part of a window that neighbours share at least, 0 to below 1.
+    """
     if window >= length:
         return [0]
     step = max(1, int(window * (1 - overlap)))
@@ -325,7 +372,11 @@ def window_starts(length: int, window: int, overlap: float) -> list[int]:
 
 
 def tent(size: Sequence[int]) -> Tensor:
-    """(d, h, w) weights that fall linearly from 1 in the middle towards the faces, and stay above 0."""
+    """(d, h, w) weights that fall linearly from 1 in the middle towards the faces, and stay above 0.
+
+    >>> tent((1, 1, 5)).flatten()
+    tensor([0.3333, 0.6667, 1.0000, 0.6667, 0.3333], dtype=torch.float64)
+    """
     ramps = [1 - (2 * torch.arange(n, dtype=torch.float64) + 1 - n).abs() / (n + 1) for n in size]
     return ramps[0][:, None, None] * ramps[1][:, None] * ramps[2]
 
@@ -338,6 +389,11 @@ def blend_windows(
     overlap: float = 0.5,
 ) -> Tensor:
     """Predict a volume in overlapping windows and average them, weighted by a tent.
+
+    >>> whole = torch.rand(1, 6, 8, 8)
+    >>> joined = blend_windows(lambda x: x, whole, window=(4, 4, 4))
+    >>> torch.allclose(joined, whole[0])
+    True
 
     Args:
         predict: (1, C, d, h, w) to (1, 1, d, h, w), on any device.
@@ -407,9 +463,18 @@ class VNetSynthesis(Regression):
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> PatchBatches:
-        """Patches of the training cases of a table."""
+        """Patches of the training cases of a table.
+
+        Args:
+            table, seed, cache: as for `Method.batches`.
+            profile: not looked at; the method knows its patch and batch.
+        """
         store = SliceStore(table, "train", cache=cache)
         return PatchBatches(store, self.batch_size, patch=self.patch, seed=seed)
+
+    def translate(self, mr: Tensor) -> Tensor:
+        """Slices (N, C, H, W) to (N, 1, H, W), each as a volume one slice deep; `volume` sees their neighbours."""
+        return self.net(mr[:, :, None])[:, :, 0].clamp(-1, 1)
 
     def volume(self, case: Case) -> np.ndarray:
         """A case to (D, H, W) HU, whole or in windows.

@@ -55,6 +55,9 @@ def to_array(image: nib.Nifti1Image, dtype: np.dtype | type = np.float32) -> np.
         image: a volume, or a vector field with a last axis of components.
         dtype: type of the result.
 
+    >>> to_array(make_image(np.zeros((1, 2, 3)), spacing_mm=(5, 2, 1))).shape
+    (1, 2, 3)
+
     Returns:
         (D, H, W) or (D, H, W, C): d runs towards the head, h towards the back, w towards the patient's left.
     """
@@ -62,14 +65,22 @@ def to_array(image: nib.Nifti1Image, dtype: np.dtype | type = np.float32) -> np.
 
 
 def shape_of(image: nib.Nifti1Image) -> tuple[int, int, int]:
-    """(D, H, W) of a volume without reading its voxels."""
+    """(D, H, W) of a volume without reading its voxels.
+
+    >>> shape_of(nib.Nifti1Image(np.zeros((9, 7, 5), np.uint8), np.eye(4)))  # stored as x, y, z
+    (5, 7, 9)
+    """
     turned = ornt_transform(io_orientation(image.affine), _BOOK_AXES)
     by_book_axis = {int(target): image.shape[i] for i, (target, _) in enumerate(turned)}
     return by_book_axis[2], by_book_axis[1], by_book_axis[0]
 
 
 def spacing_mm(image: nib.Nifti1Image) -> tuple[float, float, float]:
-    """Voxel size (z, y, x) in mm, in the order of `to_array`'s axes."""
+    """Voxel size (z, y, x) in mm, in the order of `to_array`'s axes.
+
+    >>> spacing_mm(nib.Nifti1Image(np.zeros((9, 7, 5), np.uint8), np.diag([1, 2, 5, 1])))
+    (5.0, 2.0, 1.0)
+    """
     turned = ornt_transform(io_orientation(image.affine), _BOOK_AXES)
     sizes = {
         int(target): nib.affines.voxel_sizes(image.affine)[i]
@@ -115,6 +126,9 @@ def make_image(
         spacing_mm: voxel size (z, y, x) in mm, positive.
         origin_mm: position (x, y, z) of voxel (0, 0, 0) in RAS millimetres.
 
+    >>> make_image(np.zeros((3, 4, 5)), spacing_mm=(5, 2, 1), origin_mm=(10, 20, 30)).affine[0].tolist()
+    [-1.0, 0.0, 0.0, 10.0]
+
     Raises:
         BadInput: a spacing that is not positive.
     """
@@ -129,12 +143,24 @@ def make_image(
 
 # %% ../nbs/01_volumes.ipynb #3e1f7614
 def same_grid(a: nib.Nifti1Image, b: nib.Nifti1Image) -> bool:
-    """True when both volumes have the same shape, and the same affine to a thousandth of a millimetre."""
+    """True when both volumes have the same shape, and the same affine to a thousandth of a millimetre.
+
+    >>> image = make_image(np.zeros((4, 4, 4)), spacing_mm=(5, 2, 2))
+    >>> same_grid(image, image), same_grid(image, crop_slices(image, 1, 4))
+    (True, False)
+
+    Args:
+        a, b: two volumes; a last axis of components does not count.
+    """
     return a.shape[:3] == b.shape[:3] and np.allclose(a.affine, b.affine, atol=1e-3)
 
 
 def check_same_grid(images: Mapping[str, nib.Nifti1Image]) -> None:
-    """Raise BadInput, naming the volume, unless all volumes lie on the grid of the first."""
+    """Ask that all volumes lie on the grid of the first.
+
+    Raises:
+        BadInput: the first one that does not, by the name it has in `images`, with both grids.
+    """
     (first, reference), *others = images.items()
     for name, image in others:
         if not same_grid(reference, image):
@@ -150,7 +176,19 @@ def _grid_text(image: nib.Nifti1Image) -> str:
 
 
 def reorient(image: nib.Nifti1Image, codes: str = "LPS") -> nib.Nifti1Image:
-    """The same voxels at the same places, stored along other axes; `codes` says where x, y, z point, as "RAS"."""
+    """The same voxels at the same places, stored along other axes.
+
+    >>> image = make_image(np.zeros((3, 4, 5)), spacing_mm=(5, 2, 1))
+    >>> reorient(image, "SLP").shape, shape_of(reorient(image, "SLP"))
+    ((3, 5, 4), (3, 4, 5))
+
+    Args:
+        image: any volume.
+        codes: where the three stored axes shall point: one of L/R, P/A, I/S each, as in "RAS".
+
+    Raises:
+        BadInput: letters that name no three axes.
+    """
     try:
         wanted = axcodes2ornt(codes)
     except ValueError:
@@ -161,7 +199,18 @@ def reorient(image: nib.Nifti1Image, codes: str = "LPS") -> nib.Nifti1Image:
 
 
 def crop_slices(image: nib.Nifti1Image, start: int, stop: int) -> nib.Nifti1Image:
-    """The slab of axial slices start ≤ d < stop, still where it was in the patient (axes become the book's)."""
+    """The slab of axial slices start ≤ d < stop, still where it was in the patient (axes become the book's).
+
+    >>> crop_slices(make_image(np.zeros((9, 4, 4)), spacing_mm=(5, 2, 2)), 2, 5).affine[2].tolist()
+    [0.0, 0.0, 5.0, 10.0]
+
+    Args:
+        image: any volume.
+        start, stop: numbers of axial slices, counted towards the head.
+
+    Raises:
+        BadInput: slices that the volume does not have.
+    """
     depth = shape_of(image)[0]
     if not 0 <= start < stop <= depth:
         raise BadInput(f"slices: expected 0 <= start < stop <= {depth}, got {start}:{stop}")
@@ -183,6 +232,10 @@ def crop_or_pad(
         mask: (D, H, W) on the grid of `image`; the window is centred on the box round its voxels above 0. None
             centres on the image.
         fill: value of what is added; None takes the lowest of the image.
+
+    >>> image = make_image(np.ones((4, 6, 6), np.int16), spacing_mm=(5, 2, 2))
+    >>> shape_of(crop_or_pad(image, (None, 4, 8), fill=-1024))
+    (4, 4, 8)
 
     Raises:
         BadInput: a size below 1, or a mask that is empty or of another shape.
@@ -261,6 +314,10 @@ def resample(
         transform: takes a point of the new grid to the point of `image` that is read there (ITK's way, LPS mm).
         interpolation: "linear", "nearest" (labels), or "cubic" (B-spline; may overshoot).
         fill: value where there is no image; None takes the lowest of the image.
+
+    >>> coarse = make_image(np.zeros((2, 4, 4), np.float32), spacing_mm=(6, 2, 2))
+    >>> shape_of(resample(coarse, spacing_mm=(3, 1, 1)))
+    (4, 8, 8)
 
     Raises:
         BadInput: both or an impossible grid, or an unknown interpolation.
@@ -379,9 +436,12 @@ def _checked(path: Path, image: nib.Nifti1Image, components: int) -> nib.Nifti1I
         raise BadInput(f"{path}: expected finite values, got {count} NaN or infinite voxels")
     return image
 
-
+# %% ../nbs/01_volumes.ipynb #71f32cc5
 def check_target(path: str | Path) -> Path:
     """A path that `save` can write to; worth asking before hours of work.
+
+    >>> check_target(tempfile.gettempdir() + "/sct.nii.gz").name
+    'sct.nii.gz'
 
     Raises:
         BadInput: an ending that `save` does not write, a folder in its place, or a folder above that does not exist
@@ -402,6 +462,13 @@ def check_target(path: str | Path) -> Path:
 
 def save(image: nib.Nifti1Image, path: str | Path) -> Path:
     """Write NIfTI, MHA, MHD or NRRD, by the ending, under a temporary name; the target is always whole.
+
+    Args:
+        image: any volume; its dtype is kept.
+        path: the file to make or replace.
+
+    Returns:
+        `path`.
 
     Raises:
         BadInput: see `check_target`.
@@ -483,12 +550,20 @@ def _straightened(image: nib.Nifti1Image) -> nib.Nifti1Image:
 
 # %% ../nbs/01_volumes.ipynb #8f10917d
 def hu_to_unit(hu: "np.ndarray | torch.Tensor") -> "np.ndarray | torch.Tensor":
-    """Hounsfield units, clipped to [-1024, 3000], mapped linearly to [-1, 1]; any shape, NumPy or torch."""
+    """Hounsfield units, clipped to [-1024, 3000], mapped linearly to [-1, 1]; any shape, NumPy or torch.
+
+    >>> hu_to_unit(np.array([-1024.0, 988.0, 3000.0, 9000.0])).round(6).tolist()
+    [-1.0, -0.0, 1.0, 1.0]
+    """
     return (hu.clip(HU_MIN, HU_MAX) - HU_MIN) * (2 / (HU_MAX - HU_MIN)) - 1
 
 
 def unit_to_hu(unit: "np.ndarray | torch.Tensor") -> "np.ndarray | torch.Tensor":
-    """Unit intensity, clipped to [-1, 1], mapped to [-1024, 3000] HU: the inverse of `hu_to_unit`."""
+    """Unit intensity, clipped to [-1, 1], mapped to [-1024, 3000] HU: the inverse of `hu_to_unit`.
+
+    >>> unit_to_hu(np.array([-1.0, 0.0, 1.0])).tolist()
+    [-1024.0, 988.0, 3000.0]
+    """
     return (unit.clip(-1, 1) + 1) * ((HU_MAX - HU_MIN) / 2) + HU_MIN
 
 
@@ -499,6 +574,9 @@ def dixon(
 
     Args:
         ip, op: in-phase and opposed-phase magnitudes of one shape and scale; NumPy or torch.
+
+    >>> [float(part[0]) for part in dixon(np.array([4.0]), np.array([2.0]))]
+    [3.0, 1.0]
 
     Returns:
         Water (ip + op) / 2 and fat (ip - op) / 2. Where fat outweighs water (F > W) a magnitude cannot tell
@@ -548,6 +626,10 @@ def scale_mr(mr: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Args:
         mr: (D, H, W), any scale.
         mask: (D, H, W) bool, the body.
+
+    >>> mr = np.arange(101.0).reshape(1, 1, 101)
+    >>> scale_mr(mr, np.ones_like(mr, bool))[0, 0, [0, 100]].tolist()
+    [-1.0, 1.0]
 
     Returns:
         float32 (D, H, W), clipped to [-1, 1].
@@ -654,7 +736,7 @@ def write_case(case: Case, folder: str | Path) -> Path:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
 
-
+# %% ../nbs/01_volumes.ipynb #53eacc20
 def _check_present(
     folder: Path, found: Mapping[str, Path], is_mr: set[str], require: Sequence[str]
 ) -> None:

@@ -8,6 +8,7 @@ __all__ = ['PROTON_MHZ_PER_T', 'FAT_SHIFT_PPM', 'PANELS', 'SIGNS', 'DixonScan', 
            'dixon_explorer']
 
 # %% ../nbs/09_water_fat.ipynb #78d1e155
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import ipywidgets as W
@@ -18,10 +19,10 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.restoration import unwrap_phase
 
-from .phantom import ECHO_MS, FAT_SHIFT_HZ, FAT_T1_MS, MATERIALS, Pelvis
-from .phantom import dixon_signal, make_case, make_grid, paint_pelvis, spoiled_echo
-from .view import VIEWS, connect, fitting_height, label_sides, plane, render_slice, to_png
 from .errors import BadInput
+from .phantom import ECHO_MS, FAT_PEAKS, FAT_T1_MS, MATERIALS, MR_GAIN, Pelvis, dixon_signal
+from .phantom import fat_phasor, make_case, make_grid, paint_pelvis, spoiled_echo
+from .view import VIEWS, connect, fitting_height, label_sides, plane, render_slice, to_png
 from .volumes import body_mask, check_same_grid, dixon, spacing_mm, to_array
 
 # %% ../nbs/09_water_fat.ipynb #5e0f59e4
@@ -32,7 +33,8 @@ class DixonScan:
     Args:
         ip: in-phase magnitude, arbitrary units, with Rician noise.
         op: opposed-phase signal, complex, with noise; its magnitude is what most archives keep.
-        water, fat: the true signals at the in-phase echo, in the units of `ip`, without noise.
+        water, fat: the true signals at the in-phase echo, in the units of `ip`, without noise; fat as if all
+            its peaks were in step.
         mask: bool, the body.
         labels: int, structures by the numbers of `LABELS`.
         spacing_mm: (z, y, x).
@@ -60,15 +62,20 @@ def scan_dixon(
     *,
     phase_rad: float = 0.0,
     noise: float = 0.018,
+    peaks: Sequence[tuple[float, float]] = FAT_PEAKS,
 ) -> DixonScan:
     """Scan a made-up pelvis with both echoes and keep the phase of the opposed one.
 
     Args:
-        seed: the subject; `ip` is exactly that of `make_case(seed, shape)`.
+        seed: the subject; `ip` is exactly that of `make_case(seed, shape, peaks=peaks)`.
         shape: (D, H, W).
         phase_rad: phase error of the opposed echo at the image's left edge; it falls linearly to
             -phase_rad at its right edge, as a badly adjusted magnet would make it.
         noise: deviation in either receiver part of the opposed echo, relative to fat in phase.
+        peaks: (Hz behind water, share) of every fat peak; `ONE_PEAK` is the textbook's fat.
+
+    Returns:
+        Both echoes, and the truth.
 
     Raises:
         BadInput: a shape out of range.
@@ -76,30 +83,35 @@ def scan_dixon(
     Source:
         Dixon 1984; chapters 02_phantom and 09_water_fat.
     """
-    case, (spacing, _, zyx) = make_case(seed, shape, channels=("ip",)), make_grid(shape)
+    case = make_case(seed, shape, channels=("ip",), peaks=peaks)
+    spacing, _, zyx = make_grid(shape)
     canvas, _ = paint_pelvis(Pelvis.random(seed), *zyx)
-    gain = 1e4 * to_array(case.extras["bias"])  # the unit of `scan_mr`
+    gain = MR_GAIN * to_array(case.extras["bias"])  # the unit of `scan_mr`
     _, water, fat = dixon_signal(canvas.fraction, ECHO_MS["ip"])
     _, late_water, late_fat = dixon_signal(canvas.fraction, ECHO_MS["op"])
-    turn = np.exp(2j * np.pi * FAT_SHIFT_HZ * ECHO_MS["op"] * 1e-3)
-    op = (late_water + late_fat * turn) * gain * np.exp(1j * phase_rad * ramp(shape))
-    tissue, rng = MATERIALS["fat"], np.random.default_rng([seed, 9])
-    sigma = (
-        1e4
-        * noise
-        * spoiled_echo(tissue.pd, FAT_T1_MS, t2star_ms=tissue.t2star_ms, te_ms=ECHO_MS["ip"])
+    op = (
+        (late_water + late_fat * fat_phasor(ECHO_MS["op"], peaks))
+        * gain
+        * np.exp(1j * phase_rad * ramp(shape))
     )
+    tissue, rng = MATERIALS["fat"], np.random.default_rng([seed, 9])
+    times = {"t2star_ms": tissue.t2star_ms, "te_ms": ECHO_MS["ip"]}
+    sigma = MR_GAIN * noise * spoiled_echo(tissue.pd, FAT_T1_MS, **times)
     op = op + sigma * (rng.standard_normal(shape) + 1j * rng.standard_normal(shape))
     mask = to_array(case.mask) > 0
     ip = to_array(case.mr["ip"])
     return DixonScan(ip, op, water * gain, fat * gain, mask, canvas.labels, spacing)
 
-
+# %% ../nbs/09_water_fat.ipynb #97a0aee4
 def ramp(shape: tuple[int, int, int]) -> np.ndarray:
-    """A phase pattern (1, 1, W): -1 at the patient's right edge of the image, +1 at the left edge."""
+    """A phase pattern (1, 1, W): -1 at the patient's right edge of the image, +1 at the left edge.
+
+    >>> ramp((4, 4, 3)).ravel().tolist()
+    [-1.0, 0.0, 1.0]
+    """
     return np.linspace(-1, 1, shape[2])[None, None]
 
-# %% ../nbs/09_water_fat.ipynb #97a0aee4
+
 def _numbers(values: np.ndarray, name: str, like: np.ndarray | None = None) -> np.ndarray:
     """A real or complex array without NaN, of the shape of `like`."""
     array = np.asarray(values)
@@ -139,6 +151,9 @@ def fat_fraction(water: np.ndarray, fat: np.ndarray, clip: bool = True) -> np.nd
 
     Source:
         Reeder et al. 2012 ("signal fat fraction"); chapter 09_water_fat.
+
+    >>> fat_fraction(np.array([70.0, 0.0]), np.array([30.0, 5.0])).tolist()
+    [0.3, 1.0]
     """
     water, fat = _numbers(water, "water"), _numbers(fat, "fat", water)
     if "c" in water.dtype.kind + fat.dtype.kind:
@@ -160,8 +175,14 @@ def fat_turns(te_ms: float, field_t: float) -> float:
         te_ms: echo time in ms, 0 or more.
         field_t: field strength in tesla, above 0.
 
+    Returns:
+        Turns, 0 or more.
+
     Raises:
         BadInput: a field or an echo time out of range.
+
+    >>> round(fat_turns(2.24, 1.5), 2)  # opposed
+    0.5
     """
     if not (np.isfinite(field_t) and field_t > 0):
         raise BadInput(f"field_t: expected a field above 0 tesla, got {field_t}")
@@ -184,6 +205,9 @@ def echo_times_ms(field_t: float) -> dict[str, float]:
 
     Source:
         Dixon 1984, with one fat peak; chapter 09_water_fat.
+
+    >>> {name: round(ms, 2) for name, ms in echo_times_ms(1.5).items()}
+    {'op': 2.24, 'ip': 4.47}
     """
     turns_per_ms = fat_turns(1.0, field_t)
     return {"op": 0.5 / turns_per_ms, "ip": 1.0 / turns_per_ms}
@@ -207,6 +231,11 @@ def separate(
 
     Source:
         Dixon 1984; chapter 09_water_fat.
+
+    >>> ip, op = np.array([100.0, 100.0]), np.array([40.0, 40.0])
+    >>> water, fat = separate(ip, op, np.array([False, True]))  # fat outweighs water in the second voxel
+    >>> water.tolist(), fat.tolist()
+    ([70.0, 30.0], [30.0, 70.0])
     """
     ip = _magnitude(ip, "ip")
     op = _magnitude(op, "op", ip)
@@ -299,7 +328,18 @@ def _titled(pixels: np.ndarray, title: str) -> np.ndarray:
 
 
 def called_fat(fraction: np.ndarray, threshold: float = 0.5) -> np.ndarray:
-    """Where a fat fraction lies above a threshold; NaN is not fat."""
+    """Where a fat fraction lies above a threshold; NaN is not fat.
+
+    Args:
+        fraction: any shape, 0 to 1 or NaN.
+        threshold: 0 to 1.
+
+    Returns:
+        bool, the same shape.
+
+    Raises:
+        BadInput: a threshold out of range.
+    """
     if not 0 <= threshold <= 1:
         raise BadInput(f"threshold: expected 0 to 1, got {threshold}")
     return np.nan_to_num(fraction, nan=-1.0) > threshold
@@ -375,7 +415,7 @@ def render_dixon(
     painted = greys[0] // 2 + 20
     for where, colour in ((found, (240, 200, 60)), (wrong, (225, 40, 30))):
         painted[render_slice(1.0 * where, **at, window=1, level=0.5)[..., 0] > 127] = colour
-    shown = [label_sides(greys[0], view), greys[1], share, *greys[2:], painted]
+    shown = [label_sides(v, view) for v in (*greys[:2], share, *greys[2:], painted)]
     last = "yellow: called fat" + ("" if truth is None else ", red: wrong")
     cells = [_titled(pixels, title) for pixels, title in zip(shown, (*PANELS, last))]
     return np.concatenate([np.concatenate(cells[:3], 1), np.concatenate(cells[3:], 1)])
@@ -460,16 +500,12 @@ def dixon_explorer(
     knob.disabled = "op_phase" not in data
     limit = W.FloatSlider(0.5, min=0, max=1, step=0.05, description="fat above")
     picture, caption = W.Image(format="png"), W.HTML()
-    kept: dict[
-        tuple[str, float], np.ndarray
-    ] = {}  # the last sign map; most controls leave it alone
+    kept: dict[tuple[str, float], np.ndarray] = {}  # the last map; most controls leave it alone
 
     def react(owner: object) -> None:
-        key = sign.value, knob.value
-        if key not in kept:
-            wins = _fat_wins(sign.value, data, mask, spacing, knob.value)
+        if (key := (sign.value, knob.value)) not in kept:
             kept.clear()
-            kept[key] = wins
+            kept[key] = _fat_wins(sign.value, data, mask, spacing, knob.value)
         where = {"spacing_mm": spacing, "index": position.value, "fat_wins": kept[key]}
         where |= {"truth": data.get("truth"), "mask": mask, "threshold": limit.value}
         look = {"view": view, "height_px": height, "white": white}

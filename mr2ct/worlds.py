@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['check_phantoms', 'write_phantoms', 'make_phantoms', 'misaligned_phantoms', 'four_channel_phantoms', 'phantom_version']
 
-# %% ../nbs/workshop/49_worlds.ipynb #776c6582
+# %% ../nbs/workshop/49_worlds.ipynb #32332419
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from .datasets import list_cases, write_cases
+from .datasets import write_cases
 from .errors import BadInput
 from .files import whole_file
 from .phantom import PHANTOM_VERSION, make_case
@@ -24,7 +24,7 @@ from .training import Profile
 from .volumes import Case, to_image, write_case
 from .water_fat import fat_by_phase, scan_dixon, separate
 
-# %% ../nbs/workshop/49_worlds.ipynb #720cfd6d
+# %% ../nbs/workshop/49_worlds.ipynb #fe81b358
 def check_phantoms(folder: str | Path, options: Mapping[str, Any]) -> None:
     """Refuse a folder whose phantoms were made in another way.
 
@@ -51,7 +51,7 @@ def check_phantoms(folder: str | Path, options: Mapping[str, Any]) -> None:
                 "other options; name another folder"
             )
 
-# %% ../nbs/workshop/49_worlds.ipynb #76ba2df1
+# %% ../nbs/workshop/49_worlds.ipynb #5da4b27c
 def write_phantoms(
     folder: str | Path,
     cases: Sequence[int],
@@ -91,7 +91,7 @@ def write_phantoms(
     write_cases(pd.DataFrame({"id": ids, "split": splits}), folder)
     return folder
 
-# %% ../nbs/workshop/49_worlds.ipynb #60269aa6
+# %% ../nbs/workshop/49_worlds.ipynb #9a4678e9
 def make_phantoms(
     folder: str | Path,
     cases: Sequence[int],
@@ -126,7 +126,7 @@ def make_phantoms(
     options |= {"rigid_mm": float(rigid_mm), "deform_mm": float(deform_mm)}
     return write_phantoms(folder, cases, make=make, options=options, seed=seed, progress=progress)
 
-# %% ../nbs/workshop/49_worlds.ipynb #f221251f
+# %% ../nbs/workshop/49_worlds.ipynb #177ad42b
 def misaligned_phantoms(folder: str | Path, profile: Profile, *, progress: bool = True) -> Path:
     """Phantoms of which three in four training pairs do not fit: 4 mm rigid and 4 mm of bending.
 
@@ -149,7 +149,7 @@ def misaligned_phantoms(folder: str | Path, profile: Profile, *, progress: bool 
     options = {"world": "three in four misaligned", "shape": list(profile.shape), "off_mm": 4.0}
     return write_phantoms(folder, profile.cases, make=make, options=options, progress=progress)
 
-# %% ../nbs/workshop/49_worlds.ipynb #33c7d216
+# %% ../nbs/workshop/49_worlds.ipynb #1f5093fb
 def four_channel_phantoms(folder: str | Path, profile: Profile, *, progress: bool = True) -> Path:
     """Phantoms with in-phase and opposed-phase echoes, and with the water and fat that were separated from them.
 
@@ -176,7 +176,7 @@ def four_channel_phantoms(folder: str | Path, profile: Profile, *, progress: boo
     options = {"world": "four channels", "shape": list(profile.shape)}
     return write_phantoms(folder, profile.cases, make=make, options=options, progress=progress)
 
-# %% ../nbs/workshop/49_worlds.ipynb #c0b91fc5
+# %% ../nbs/workshop/49_worlds.ipynb #0661dbd3
 def phantom_version(folder: str | Path) -> str | None:
     """The version of the phantoms in a folder; None where they are no phantoms, or do not say.
 

@@ -4,6 +4,7 @@ Gather the pages (chapters from nbs/, one page a module), let Sphinx turn them i
 The last line names the page to open.
 """
 
+import ast
 import importlib
 import re
 import shutil
@@ -19,10 +20,10 @@ from sphinx.pycode import ModuleAnalyzer
 SITE = Path(__file__).resolve().parent
 sys.path.insert(0, str(SITE.parent / "tools"))
 
-from book import LIBRARY, ROOT, WORKSHOP, Chapter, chapters  # noqa: E402
+from book import LIBRARY, ROOT, WORKSHOP, Cell, Chapter, chapters, without_magics  # noqa: E402
 from registry import Registry, read_registry  # noqa: E402
 
-TAGS = {"test": "hide-input", "hide": "remove-cell"}  # what MyST-NB calls these `#|` lines
+TAGS = {"hide": "remove-cell"}  # what MyST-NB calls these `#|` lines
 
 
 def short_title(chapter: Chapter) -> str:
@@ -39,16 +40,27 @@ def toctree(caption: str, entries: list[str]) -> str:
     return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```"
 
 
+def imports(cell: Cell) -> str:
+    """The word imports for a cell of nothing else: a reader comes for the question that follows."""
+    body = ast.parse(without_magics(cell.code)).body
+    return "imports" * bool(body and all(isinstance(x, ast.Import | ast.ImportFrom) for x in body))
+
+
 def readable(chapter: Chapter) -> nbformat.NotebookNode:
     """The notebook as a reader wants it: without `#|` lines, tests folded away, its module named."""
     notebook = nbformat.read(chapter.path, as_version=4)
-    cells = []
+    cells, heading = [], ""
     for cell, known in zip(notebook.cells, chapter.cells, strict=True):
-        if known.kind == "code":
+        if known.kind == "markdown":
+            heading = (re.findall(r"^#+ (.+)$", known.source, re.MULTILINE) or [heading])[-1]
+        else:
             cell.source = known.code.strip("\n")
             cell.metadata["tags"] = [TAGS[name] for name in known.directives if name in TAGS]
-            if "test" in known.directives:
-                prompts = {"code_prompt_show": "Show tests", "code_prompt_hide": "Hide tests"}
+            if "figure" in known.directives:  # else a screen reader spells the name of the file
+                cell.metadata["mystnb"] = {"image": {"alt": f"Picture for “{heading}”"}}
+            if folded := "tests" if "test" in known.directives else imports(known):
+                cell.metadata["tags"] = ["hide-input"]
+                prompts = {f"code_prompt_{x}": f"{x.title()} {folded}" for x in ("show", "hide")}
                 cell.metadata["mystnb"] = prompts
             if not cell.source and not cell.get("outputs"):
                 continue

@@ -5,6 +5,7 @@ import time
 import pytest
 from book import ROOT
 from check_docs import EXAMPLES, examples, run_examples
+from export import FRONT_DOOR
 
 FOUND = examples(ROOT)
 LIMIT_S = 20  # of processor time for the examples of one module, its import not counted
@@ -22,3 +23,9 @@ def test_examples_run(module, tmp_path, monkeypatch):
     count, said = run_examples(module)
     assert not said, said
     assert count > 0 and time.process_time() - start < LIMIT_S
+
+
+def test_the_front_door_has_examples():
+    """What `import mr2ct` offers shows how it is called; training a whole ladder is no example."""
+    shown = {name for names in FOUND.values() for name in names}
+    assert set(FRONT_DOOR) - shown <= {"PROFILES", "bench", "load_run"}

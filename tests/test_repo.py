@@ -13,7 +13,7 @@ from check_docs import problems as gaps
 from export import FRONT_DOOR
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from rules import imported, late_imports, machine_words, undocumented
+from rules import imported, late_imports, machine_words, many_by_position, undocumented
 
 import mr2ct
 
@@ -67,6 +67,11 @@ def test_every_dependency_is_pinned():
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
 def test_public_functions_have_docstrings_and_type_hints(path):
     assert undocumented(path) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
+def test_what_a_reader_cannot_guess_goes_by_name(path):
+    assert many_by_position(path) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.stem)
@@ -130,3 +135,29 @@ def test_mr2ct_commands_in_the_texts_exist():
     run = [sys.executable, "-c", "from mr2ct.cli import main; main()", "--help"]
     shown = subprocess.run(run, capture_output=True, text=True, check=True).stdout
     assert {pair for pair in words if not re.search(rf"\b{pair[1]}\b", shown)} == set()
+
+
+def test_setup_alone_installs():
+    """No other command asks the network: the rule that fills .venv is the only one with pip."""
+    rules = re.split(
+        r"^(?=[$\w][^\n:=]*:(?!=))", (ROOT / "Makefile").read_text(), flags=re.MULTILINE
+    )
+    assert [rule.split(":")[0] for rule in rules if "pip" in rule] == ["$(INSTALLED)"]
+    extras = re.search(r"-e '\.\[(.+)\]'", (ROOT / "Makefile").read_text())[1].split(",")
+    assert set(extras) == set(PROJECT["optional-dependencies"]), "setup installs every extra"
+
+
+@pytest.mark.parametrize(
+    "given, profile, folder",
+    [([], "laptop", "workbook"), (["PROFILE=smoke"], "smoke", "workbook-smoke")],
+)
+def test_the_workbook_takes_a_profile(given, profile, folder):
+    run = ["make", "-n", "workbook", *given, "INSTALLED="]
+    said = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert f"mr2ct bench --profile {profile} --out {folder}\n" in said
+
+
+def test_the_front_page_has_its_picture():
+    picture = ROOT / "site" / "front.png"
+    assert picture.stat().st_size < 150_000
+    assert f"]({picture.relative_to(ROOT)})" in (ROOT / "README.md").read_text()

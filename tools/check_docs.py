@@ -102,7 +102,8 @@ def class_gaps(place: str, node: ast.ClassDef, known: dict[str, Class]) -> list[
             described = own.replace("Attributes:", "Args:")
             found += gaps(place, item, described + (ast.get_docstring(item) or ""))
         elif not item.name.startswith("_"):
-            text = ast.get_docstring(item) or inherited(item.name, node.name, known)
+            # An override says what differs; the arguments may be described in the class that it comes from.
+            text = (ast.get_docstring(item) or "") + inherited(item.name, node.name, known)
             found += gaps(f"{place}.{item.name}", item, text)
     return found
 

@@ -174,6 +174,11 @@ def chapter_problems(chapter: Chapter, root: Path, excused: list[str]) -> list[s
         )
     if any(o.get("output_type") == "error" for c in chapter.cells for o in c.outputs):
         found.append(f"{name}: stores the traceback of an error; run it again: `make notebooks`")
+    for i, cell in enumerate(chapter.cells):
+        if cell.kind == "markdown" and re.search(r"^\W*figures: \d+ because", cell.source, re.M):
+            found.append(
+                f"{name}, cell {i}: a note to a gate in the reader's text (figures: …); take it out"
+            )
     if not chapter.workshop and out_of_range(len(chapter.cells), CELLS, stem):
         found.append(f"{name}: {len(chapter.cells)} cells, expected {CELLS[0]} to {CELLS[1]}")
     if not chapter.workshop:

@@ -2,9 +2,11 @@
 
 Text results stay. A picture, or a slider over ready pictures, stays only under a cell that carries `#| figure`: a PNG is
 recoded so that it is small and its greys stay grey, a drawing in SVG is kept as it is but for what changes from run to run.
+With `--store` first, nothing is run: the pictures that are there are stored anew, after a change of these rules.
 Progress bars, widget state and everything written to stderr are dropped.
 """
 
+import copy
 import os
 import sys
 import time
@@ -15,11 +17,12 @@ from nbclient import NotebookClient
 from pictures import small_page, small_png, steady_svg
 
 TIMEOUT_S = 600
+EXACT_KB = 400  # up to this size of a notebook every pixel is stored as it was; above, a palette makes pictures smaller
 PNG, SVG = "image/png", "image/svg+xml"
 
 
-def kept(output: dict, figure: bool) -> dict | None:
-    """The part of one cell output that is stored, or None."""
+def kept(output: dict, figure: bool, exact: bool = False) -> dict | None:
+    """The part of one cell output that is stored, or None; `exact`: pictures keep every pixel."""
     if output["output_type"] == "error":
         return None  # from a callback of a widget; an error of the cell itself has stopped the run
     if output["output_type"] == "stream":
@@ -29,7 +32,11 @@ def kept(output: dict, figure: bool) -> dict | None:
         return None
     page = "".join(data.get("text/html", ""))
     if "data:image/" in page:
-        return output | {"data": dict(data) | {"text/html": small_page(page)}} if figure else None
+        return (
+            output | {"data": dict(data) | {"text/html": small_page(page, exact)}}
+            if figure
+            else None
+        )
     kinds = [kind for kind in data if kind.startswith("image/")]
     if not kinds:
         return output
@@ -38,10 +45,28 @@ def kept(output: dict, figure: bool) -> dict | None:
     if SVG in data:  # lines rather than dots, where the cell asked for them
         drawn = {SVG: steady_svg("".join(data[SVG]))}
     elif PNG in data:
-        drawn = {PNG: small_png(data[PNG])}
+        drawn = {PNG: small_png(data[PNG], exact)}
     else:
         drawn = {kinds[0]: data[kinds[0]]}
     return output | {"data": drawn | {"text/plain": "<Figure>"}, "metadata": {}}
+
+
+def thinned(notebook: nbformat.NotebookNode, exact: bool = False) -> nbformat.NotebookNode:
+    """A copy of a notebook that was run, with the outputs that are kept."""
+    found = copy.deepcopy(notebook)
+    for cell in found.cells:
+        if cell.cell_type == "code":
+            figure = "#| figure" in cell.source
+            outputs = [kept(output, figure, exact) for output in cell.outputs]
+            cell.outputs = [nbformat.from_dict(x) for x in outputs if x is not None]
+    return found
+
+
+def store(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Write a notebook with what is kept of its outputs: every pixel as it was where there is room."""
+    exact = thinned(notebook, exact=True)
+    fits = len(nbformat.writes(exact)) <= 1000 * EXACT_KB
+    nbformat.write(exact if fits else thinned(notebook), path)
 
 
 def execute(path: Path) -> float:
@@ -55,18 +80,16 @@ def execute(path: Path) -> float:
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [
-                nbformat.from_dict(small)
-                for output in cell.outputs
-                if (small := kept(output, "#| figure" in cell.source)) is not None
-            ]
-    nbformat.write(notebook, path)
+    store(notebook, path)
     return time.perf_counter() - start
 
 
 if __name__ == "__main__":
     os.environ.setdefault("MR2CT_OFFLINE", "1")
     for name in sys.argv[1:]:
-        print(f"{name}: {execute(Path(name)):.0f} s", flush=True)
+        if name == "--store":
+            continue
+        if "--store" in sys.argv:
+            store(nbformat.read(Path(name), 4), Path(name))
+        else:
+            print(f"{name}: {execute(Path(name)):.0f} s", flush=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
+import torch
 
 matplotlib.use("Agg")
 
@@ -18,15 +19,15 @@ from book import ROOT
 from pictures import small_png
 
 from mr2ct.baselines import BulkDensity
-from mr2ct.datasets import list_cases
-from mr2ct.ladder import train
+from mr2ct.datasets import Batches, SliceStore, list_cases
 from mr2ct.metrics import mae
-from mr2ct.training import PROFILES, synthesize
+from mr2ct.training import PROFILES, fit, start_fabric, synthesize
+from mr2ct.unet import RegressionUNet
 from mr2ct.view import panel
 from mr2ct.volumes import read_case, spacing_mm, to_array
 from mr2ct.worlds import make_phantoms
 
-SAMPLES, SLICE = 19200, 14
+SAMPLES, SLICE = 6400, 14
 BONE = (1600.0, 300.0)  # window and level, HU
 
 
@@ -34,8 +35,14 @@ def main(work: Path) -> None:
     laptop = PROFILES["laptop"]
     data = make_phantoms(work / "data", (16, 0, 2), shape=laptop.shape)
     table = list_cases(data)
-    unet = train(
-        "unet", table, profile=replace(laptop, samples=SAMPLES), run_dir=work / "unet", seed=0
+    torch.manual_seed(0)
+    profile = replace(laptop, samples=SAMPLES)
+    unet = fit(
+        RegressionUNet(2, profile.steps, width=profile.width),
+        Batches(SliceStore(table, "train"), profile.batch_size, crop=profile.crop, seed=0),
+        steps=profile.steps,
+        run_dir=work / "unet",
+        fabric=start_fabric("cpu"),
     )
     case = read_case(table[table.split == "test"].folder.iloc[0])
     body, truth = case.body(), to_array(case.truth)

@@ -86,6 +86,34 @@ def undocumented(path: Path) -> list[str]:
     return found
 
 
+ARRAYS = re.compile(r"\b(Tensor|ndarray|Module|Image|Nifti1Image)\b")
+
+
+def many_by_position(path: Path) -> list[str]:
+    """Functions of four arguments or more that take more than two by position; arrays, tensors and networks may follow.
+
+    Hooks that the trainer calls (`batches`, `get`) keep the form of the class that they belong to.
+    """
+    found = []
+    for node in public(ast.parse(path.read_text()).body):
+        inside = node.body if isinstance(node, ast.ClassDef) else [node]
+        for function in inside:
+            if not isinstance(function, ast.FunctionDef) or function.name in ("batches", "get"):
+                continue
+            if function.name.startswith("_") and function.name != "__init__":
+                continue
+            if any(".command" in ast.unparse(mark) for mark in function.decorator_list):
+                continue  # a command is called from a shell
+            given = function.args
+            places = [a for a in given.posonlyargs + given.args if a.arg not in ("self", "cls")]
+            rest = [a for a in places[2:] if not ARRAYS.search(ast.unparse(a.annotation or a))]
+            if len(places) + len(given.kwonlyargs) >= 4 and rest:
+                name = node.name if function is node else f"{node.name}.{function.name}"
+                names = ", ".join(a.arg for a in rest)
+                found.append(f"{path.name}: {name}: put * before {names}")
+    return found
+
+
 def machine_words(root: Path) -> list[str]:
     """Folders of one machine, and secrets, in any file that a commit would hold."""
     # Written in pieces, so that this file does not match itself. What precedes the slash lets web addresses pass.

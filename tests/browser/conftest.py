@@ -1,5 +1,6 @@
 """One JupyterLab and one Chromium for all browser tests; notebooks are opened from a copy, never from nbs/ itself."""
 
+import json
 import os
 import shutil
 
@@ -18,12 +19,25 @@ def chromium() -> str:
     return found
 
 
+def without_test_run(text: str) -> str:
+    """A notebook whose last cell no longer runs the tests that it has defined: gates 4 and 5 do that, and it takes time.
+
+    The test cells themselves stay. They bind names, and a widget must go on working after that.
+    """
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and 'startswith("test_")' in source and "test()" in source:
+            cell["source"] = ["pass"]
+    return json.dumps(notebook)
+
+
 @pytest.fixture(scope="session")
 def lab(chromium, tmp_path_factory):
     folder = tmp_path_factory.mktemp("book") / "nbs"
     folder.mkdir()
     for path in (ROOT / "nbs").glob("*.ipynb"):
-        shutil.copy(path, folder)
+        (folder / path.name).write_text(without_test_run(path.read_text(encoding="utf-8")))
     shutil.copytree(ROOT / "results", folder.parent / "results")  # chapters read recorded studies
     server = Lab(folder, tmp_path_factory.mktemp("jupyter"))
     yield server
@@ -45,3 +59,4 @@ def open_notebook(chromium, lab, tmp_path):
         )
         yield lambda name: Notebook(context, lab, name)
         context.close()
+        lab.stop_kernels()

@@ -1,7 +1,7 @@
 """JupyterLab in Chromium, as a test sees it: open a notebook, run it, work the controls of a widget.
 
 `Lab` serves a folder on 127.0.0.1, `Notebook` is one of its notebooks after "Run All Cells",
-`Widget` is one cell of it that shows an ipywidgets image beside sliders and menus.
+`Widget` is one cell of it that shows ipywidgets images beside sliders and menus, `Still` is a slider over ready pictures.
 """
 
 import json
@@ -22,6 +22,8 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage"
 ).split()
+SETTLED_S = 0.5  # without a change, and a picture counts as drawn
+MENU_ENTRIES = 8  # of a menu are tried at most
 START_S, RUN_S, REDRAW_S = (
     90,
     240,
@@ -36,6 +38,13 @@ PIXELS = """img => {
   canvas.getContext('2d').drawImage(img, 0, 0);
   return canvas.toDataURL();
 }"""
+# How large a picture is shown, beside how large it is, in pixels of the page.
+SIZES = "img => [img.clientWidth, img.clientHeight, img.naturalWidth, img.naturalHeight]"
+WIDEST_PX = 1000
+CONTROLS = ".widget-slider, .widget-dropdown, .widget-toggle-buttons, .widget-checkbox"
+# Which cell of the notebook has the focus of JupyterLab.
+ACTIVE = """() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')]
+  .findIndex(cell => cell.classList.contains('jp-mod-active'))"""
 # Tracebacks in the page. JupyterLab marks them as it marks everything written to stderr.
 ERRORS = """() => [...document.querySelectorAll('[data-mime-type="application/vnd.jupyter.stderr"]')]
   .map(e => e.textContent).filter(t => t.includes('Traceback (most recent call last)'))"""
@@ -70,6 +79,7 @@ class Lab:
             "--ServerApp.port": self.port,
             "--ServerApp.root_dir": folder,
             "--IdentityProvider.token": "",
+            "--ServerApp.disable_check_xsrf": True,  # so that `stop_kernels` may ask for it
             "--LabApp.news_url": None,
             "--LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         }
@@ -101,6 +111,15 @@ class Lab:
                 time.sleep(0.3)
         self.close()
         raise RuntimeError("JupyterLab did not start:\n" + self.log.read_text()[-2000:])
+
+    def stop_kernels(self) -> None:
+        """End every notebook's kernel: two dozen of them together would need more memory than a laptop has."""
+        address = f"http://127.0.0.1:{self.port}/api/sessions"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            sessions = json.load(answer)
+        for session in sessions:
+            request = urllib.request.Request(f"{address}/{session['id']}", method="DELETE")
+            urllib.request.urlopen(request, timeout=30).close()
 
     def close(self) -> None:
         self.process.terminate()  # it ends its kernels, too
@@ -150,28 +169,91 @@ class Notebook:
         for index, cell in enumerate(self.cells):
             shown = cell.kind == "code" and not cell.exported and "test" not in cell.directives
             if shown and re.search(rf"(?<!def )\b{call}\(", cell.code):
-                place = self.page.locator(".jp-Notebook .jp-Cell").nth(index)
-                if (
-                    place.locator("img.widget-image").count()
-                    and place.locator(".noUi-handle").count()
-                ):
+                place = self._place(index)
+                if place.locator("img.widget-image").count() and place.locator(CONTROLS).count():
                     return Widget(self.page, place)
         raise AssertionError(f"no cell that calls {call}(...) shows a widget image with a slider")
 
+    def _place(self, index: int):
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+
+    def widgets(self) -> list["Widget"]:
+        """Every cell that shows a picture with controls."""
+        places = [self._place(index) for index in range(len(self.cells))]
+        wanted = ("img.widget-image", CONTROLS)
+        return [
+            Widget(self.page, place, f"cell {index}")
+            for index, place in enumerate(places)
+            if all(place.locator(kind).count() for kind in wanted)
+        ]
+
+    def stills(self) -> list["Still"]:
+        """Every slider over ready pictures."""
+        found = self.page.locator(".jp-Notebook .stills")
+        return [Still(self.page, found.nth(k)) for k in range(found.count())]
+
+
+class Still:
+    """A slider over ready pictures, as `mr2ct.view.static_slider` makes it."""
+
+    def __init__(self, page, place):
+        self.page, self.place = page, place
+        self.slider = place.locator("input[type=range]")
+        self.slider.scroll_into_view_if_needed()
+
+    def line(self) -> str:
+        """What stands above the one frame that is shown."""
+        shown = [s for s in self.place.locator(".still").all() if s.is_visible()]
+        assert len(shown) == 1, f"a still slider shows {len(shown)} frames at once"
+        return shown[0].inner_text().strip()
+
+    def faults(self) -> list[str]:
+        """What is wrong after a click on the slider and some arrow keys: nothing, one hopes."""
+        self.slider.click()
+        cell, lines = self.page.evaluate(ACTIVE), []
+        for key in ("Home", "ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown"):
+            self.page.keyboard.press(key)
+            lines.append(self.line())
+        last = int(self.slider.get_attribute("max"))
+        found = []
+        numbers = [int(re.search(r"(\d+) of \d+$", line)[1]) - 1 for line in lines]
+        if numbers != [0, 1, min(2, last), min(2, last) - 1, max(0, min(2, last) - 2)]:
+            found.append(f"the keys lead to frames {numbers}")
+        if self.page.evaluate(ACTIVE) != cell:
+            found.append("the arrow keys move JupyterLab to another cell")
+        for image in self.place.locator(".still:not([hidden]) img").all():
+            found += size_faults(image.evaluate(SIZES))
+        return found
+
+
+def size_faults(sizes: list[int]) -> list[str]:
+    """A picture that is blown up, pulled out of shape, or wider than a page."""
+    width, height, own_width, own_height = sizes
+    found = []
+    if width > own_width + 1 or height > own_height + 1:
+        found.append(f"a picture of {own_width}×{own_height} px is blown up to {width}×{height}")
+    if abs(width * own_height - height * own_width) > 2 * max(own_width, own_height):
+        found.append(f"a picture of {own_width}×{own_height} px is pulled to {width}×{height}")
+    if width > WIDEST_PX:
+        found.append(f"a picture is {width} px wide, at most {WIDEST_PX}")
+    return found
+
 
 class Widget:
-    """A cell's picture and its controls. Every method that works a control says whether the picture changed."""
+    """A cell's pictures and its controls. Every method that works a control says whether a picture changed."""
 
-    def __init__(self, page, cell):
-        self.page, self.cell = page, cell
-        self.image = cell.locator("img.widget-image").first
-        self.image.scroll_into_view_if_needed()
+    def __init__(self, page, cell, name: str = "widget"):
+        self.page, self.cell, self.name = page, cell, name
+        self.images = cell.locator("img.widget-image")
+        self.images.first.scroll_into_view_if_needed()
 
     def pixels(self) -> str:
+        """All pictures of the widget, as one string."""
         end = time.monotonic() + REDRAW_S
         while time.monotonic() < end:
-            if found := self.image.evaluate(PIXELS):
-                return found
+            found = self.images.evaluate_all(f"images => images.map({PIXELS})")
+            if found and all(found):
+                return "\n".join(found)
             time.sleep(0.05)
         raise AssertionError("the widget shows no picture")
 
@@ -179,9 +261,30 @@ class Widget:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.pixels() != before:
+                self._settle()
                 return True
             time.sleep(0.05)
         return False
+
+    def _settle(self) -> None:
+        """Wait for what is still being drawn, so that it is not taken for the answer to the next control."""
+        end, now, since = time.monotonic() + REDRAW_S, self.pixels(), time.monotonic()
+        while time.monotonic() < min(end, since + SETTLED_S):
+            time.sleep(0.1)
+            if (later := self.pixels()) != now:
+                now, since = later, time.monotonic()
+
+    def size_faults(self) -> list[str]:
+        return [
+            f
+            for sizes in self.images.evaluate_all(f"images => images.map({SIZES})")
+            for f in size_faults(sizes)
+        ]
+
+    def errors(self) -> list[str]:
+        """What `connect` writes in bold when drawing has failed, for instance "BadInput: method: expected …"."""
+        bold = self.cell.locator(".widget-html b").all_inner_texts()
+        return [text for text in bold if re.match(r"\w*(Error|BadInput|Exception)\w*: ", text)]
 
     def labels(self) -> list[str]:
         return [
@@ -192,7 +295,7 @@ class Widget:
 
     def control(self, label: str):
         """The control whose label holds `label`, in any case."""
-        boxes = self.cell.locator(".widget-slider, .widget-dropdown, .widget-toggle-buttons")
+        boxes = self.cell.locator(CONTROLS)
         found = boxes.filter(
             has=self.page.locator(".widget-label", has_text=re.compile(label, re.IGNORECASE))
         )
@@ -202,7 +305,10 @@ class Widget:
 
     def slide(self, label: str, wait_s: float = REDRAW_S / 2) -> bool:
         """Push a slider some steps right, and left if that did nothing (it may stand at its end)."""
-        knob = self.control(label).locator(".noUi-handle").first
+        return self._slide(self.control(label), wait_s)
+
+    def _slide(self, control, wait_s: float) -> bool:
+        knob = control.locator(".noUi-handle").first
         for key in ("ArrowRight", "ArrowLeft"):
             before = self.pixels()
             knob.focus()
@@ -214,11 +320,52 @@ class Widget:
 
     def choose_another(self, label: str) -> bool:
         """Pick another entry of a menu or of a row of buttons."""
-        control, before = self.control(label), self.pixels()
+        return self._choose(self.control(label), 1)
+
+    def _choose(self, control, step: int, wait_s: float = REDRAW_S) -> bool:
+        """Pick the entry that stands `step` after the one that is chosen."""
+        before = self.pixels()
         menu = control.locator("select")
         if menu.count():
-            index = menu.evaluate("menu => (menu.selectedIndex + 1) % menu.options.length")
-            menu.select_option(index=index)
+            count = menu.locator("option").count()
+            menu.select_option(index=(menu.evaluate("menu => menu.selectedIndex") + step) % count)
         else:
-            control.locator("button:not(.mod-active)").first.click()
-        return self._changed(before, REDRAW_S)
+            buttons = control.locator("button")
+            names = buttons.evaluate_all("all => all.map(b => b.classList.contains('mod-active'))")
+            now = names.index(True) if True in names else 0
+            buttons.nth((now + step) % len(names)).click()
+        return self._changed(before, wait_s)
+
+    def faults(self) -> list[str]:
+        """Work every control of the widget, every entry of every menu: what changes no picture, and what goes wrong."""
+        found = self.size_faults()
+        controls = self.cell.locator(CONTROLS)
+        for k in range(controls.count()):
+            control = controls.nth(k)
+            if not control.is_visible():
+                continue
+            label = (
+                " ".join(control.locator(".widget-label").all_inner_texts()).strip()
+                or f"control {k}"
+            )
+            found += [f"{label}: {fault}" for fault in self._work(control)]
+        return [f"{self.name}, {fault}" for fault in found]
+
+    def _work(self, control) -> list[str]:
+        """Move a slider, tick a box, or go through the entries of a menu."""
+        entries = control.locator("option, button").count()
+        errors = []
+        if control.locator(".noUi-handle").count():
+            alive = self._slide(control, REDRAW_S / 2)
+        elif control.locator("input[type=checkbox]").count():
+            before = self.pixels()
+            control.locator("input[type=checkbox]").click()
+            alive = self._changed(before, REDRAW_S)
+        else:
+            alive = entries < 2
+            for k in range(min(entries, MENU_ENTRIES)):  # all of them, back to where it stood
+                alive |= self._choose(control, 1, 3.0 if k else REDRAW_S / 2)
+                errors += self.errors()  # the next entry may overwrite it
+        found = [] if alive else ["leaves the picture as it was"]
+        errors = dict.fromkeys([*errors, *self.errors()])
+        return found + [f"shows an error: {text}" for text in errors]

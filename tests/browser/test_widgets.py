@@ -1,57 +1,52 @@
-"""Gate 6: a reader opens a chapter in a browser, works its widgets, and sees the picture change; nothing is fetched from outside."""
+"""Gate 6: a reader opens a chapter in a browser, runs it, and works every control: pictures change, nothing comes from outside."""
+
+import re
+import warnings
 
 import pytest
+from book import ROOT, Chapter, chapters
 
 pytestmark = pytest.mark.browser
-CHAPTER = "05_view.ipynb"
+
+# What shows a widget: a control of ipywidgets, or a call of a function that makes one.
+SHOWS = r"\b(?:W|widgets)\.\w+|\w+_explorer\(|slice_browser\(|overlay_slider\(|static_slider\("
+# Chapters that show pictures in a plain `W.Image`, which a box stretches; with `mr2ct.view.picture_box` an entry can go.
+STRETCHED = """
+01_volumes 02_phantom 03_prepare 04_metrics 06_datasets 07_training 08_features 10_baselines 12_image_analogies
+19_valid_unet 20_unet 21_losses 22_vnet 23_three_views 30_gan 31_pgan 32_cyclegan 33_contextual 34_reggan 36_trust
+""".split()
 
 
-def test_widgets_of_the_view_chapter(lab, open_notebook):
-    if not (lab.folder / CHAPTER).exists():
-        pytest.fail(f"nbs/{CHAPTER} is missing")
-    notebook = open_notebook(CHAPTER)
+def has_widget(chapter: Chapter) -> bool:
+    own = [
+        c
+        for c in chapter.cells
+        if c.kind == "code" and not c.exported and "test" not in c.directives
+    ]
+    return any(re.search(SHOWS, cell.code) for cell in own)
 
-    browser = notebook.widget("slice_browser")
-    for label in ("slice", "window", "level"):
-        assert browser.slide(label), (
-            f"slice_browser: the {label} slider leaves the picture as it was"
+
+def worked() -> list[str]:
+    """Every chapter with a widget, live or still."""
+    top = [c for c in chapters(ROOT) if c.path.parent == ROOT / "nbs"]
+    return [c.path.name for c in top if has_widget(c)]
+
+
+@pytest.mark.parametrize("name", worked(), ids=lambda name: name[:-6])
+def test_the_widgets_of_a_chapter_work(open_notebook, name):
+    notebook = open_notebook(name)
+    live, still = notebook.widgets(), notebook.stills()
+    assert live or still, f"{name} names a widget, but no cell shows one"
+    faults = [fault for widget in live for fault in widget.faults()]
+    faults += [
+        f"still slider {k}: {fault}" for k, slider in enumerate(still) for fault in slider.faults()
+    ]
+    stretched = [fault for fault in faults if "a picture" in fault]
+    if name[:-6] not in STRETCHED:
+        assert not stretched, "\n".join(stretched)
+    elif not stretched:
+        warnings.warn(
+            f"{name}: no picture is stretched any more; take it off STRETCHED", stacklevel=1
         )
-    for label in ("view", "volume"):
-        assert browser.choose_another(label), (
-            f"slice_browser: another {label} shows the same picture"
-        )
-
-    overlay = notebook.widget("overlay_slider")
-    for label in ("slice", "opacity"):
-        assert overlay.slide(label), (
-            f"overlay_slider: the {label} slider leaves the picture as it was"
-        )
-
-    assert notebook.outside == [], f"requests left this machine: {notebook.outside}"
-
-
-EXPLORERS = [  # chapter, call, sliders, menus
-    ("03_prepare.ipynb", "registration_explorer", ("to the left", "turn", "slice"), ()),
-    ("09_water_fat.ipynb", "dixon_explorer", ("slice", "fat above"), ("sign from",)),
-    ("10_baselines.ipynb", "weight_explorer", ("atlas", "slice"), ()),
-    ("21_losses.ipynb", "loss_explorer", ("shift, mm",), ("distance", "cell, px")),
-    ("23_three_views.ipynb", "fusion_explorer", ("axial weight", "sagittal slice"), ("fusion",)),
-    ("31_pgan.ipynb", "connect", ("weight", "slice"), ()),
-    ("32_cyclegan.ipynb", "cycle_explorer", ("slice",), ("trained", "way")),
-    ("33_contextual.ipynb", "match_explorer", ("shift, mm",), ("prediction", "bandwidth")),
-    ("34_reggan.ipynb", "flow_explorer", ("slice", "of the flow"), ("patient",)),
-    ("36_trust.ipynb", "trust_explorer", ("case", "slice", "moment", "colour"), ("method",)),
-]
-
-
-@pytest.mark.parametrize(
-    "chapter, call, sliders, menus", EXPLORERS, ids=[e[0][:-6] for e in EXPLORERS]
-)
-def test_an_explorer_follows_its_controls(open_notebook, chapter, call, sliders, menus):
-    notebook = open_notebook(chapter)
-    explorer = notebook.widget(call)
-    for label in sliders:
-        assert explorer.slide(label), f"{call}: the {label} slider leaves the picture as it was"
-    for label in menus:
-        assert explorer.choose_another(label), f"{call}: another {label} shows the same picture"
+    assert not (rest := [fault for fault in faults if fault not in stretched]), "\n".join(rest)
     assert notebook.outside == [], f"requests left this machine: {notebook.outside}"

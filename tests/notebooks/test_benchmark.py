@@ -4,113 +4,64 @@
 
 
 import json
-import os
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.stats import wilcoxon
 
-from mr2ct.benchmark import (
-    bench,
-    bootstrap_interval,
-    bootstrap_ratio,
-    choose_workers,
-    holm,
-    leaderboard,
-    paired_p,
-    score_case,
-)
+from mr2ct.baselines import BulkDensity
+from mr2ct.benchmark import bench, score_case
 from mr2ct.datasets import list_cases
-from mr2ct.ladder import LADDER, load_run
-from mr2ct.training import PROFILES, start_fabric
 from mr2ct.errors import BadInput
+from mr2ct.ladder import LADDER, Entry, load_run, unsized
+from mr2ct.record import check_record
+from mr2ct.run_folder import start_fabric
+from mr2ct.training import PROFILES
 from mr2ct.volumes import load, to_array
 
 CPU = start_fabric("cpu", 1)
 TINY = replace(PROFILES["smoke"], cases=(2, 0, 2), shape=(8, 48, 48), samples=8, crop=32, width=4)
 
 
-def test_holm_by_hand():
-    assert np.allclose(holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
-    assert np.allclose(holm([0.5, np.nan, 0.9]), [1, np.nan, 1], equal_nan=True)
-
-
-def test_bootstrap_covers_and_repeats():
-    rng, hits = np.random.default_rng(0), 0
-    for i in range(100):
-        low, high = bootstrap_interval(rng.normal(5, 1, 30), draws=500, seed=i)
-        hits += low <= 5 <= high
-    assert 85 <= hits <= 99
-    assert bootstrap_interval(np.arange(9)) == bootstrap_interval(np.arange(9))
-    assert np.isnan(bootstrap_interval([1.0])).all()
-    low, high = bootstrap_ratio(np.arange(1, 9) * 0.5, np.arange(1, 9))
-    assert low == pytest.approx(0.5) and high == pytest.approx(0.5)
-
-
-def test_paired_p_is_scipys_and_knows_its_limits():
-    a, b = np.random.default_rng(1).normal(size=(2, 9))
-    assert paired_p(a, b) == wilcoxon(a, b).pvalue
-    assert np.isnan(paired_p([1.0], [2.0])) and np.isnan(paired_p([1.0, 2.0], [1.0, 2.0]))
-
-
-def test_leaderboard_of_a_table_made_by_hand():
+def test_workers_change_nothing_but_the_time_and_take_an_own_rung():
+    own = Entry(
+        "own", "50_benchmark", lambda c, p: BulkDensity(4), "of a notebook", needs="nothing"
+    )
     with tempfile.TemporaryDirectory() as folder:
-        rows = [
-            {"method": m, "seed": s, "case": f"p{c}", "mae": value + c + s, "ssim": 0.5}
-            for m, value in (("bulk_3", 60.0), ("unet", 30.0))
-            for s in (0, 1)
-            for c in range(8)
-        ]
-        pd.DataFrame(rows).to_csv(Path(folder) / "cases.csv", index=False)
-        board = leaderboard(folder)
-        assert list(board.index) == ["unet", "bulk_3"]
-        assert board.mae["unet"] == pytest.approx(34.0) and board.ratio["unet"] == pytest.approx(
-            34 / 64
-        )
-        assert board.low["unet"] < 34 < board.high["unet"] and board.cases["unet"] == 8
-        assert list(board.loc["unet", ["seeds", "seed_low", "seed_high"]]) == [2, 33.5, 34.5]
-        assert board.p["unet"] == pytest.approx(2 / 2**8) and np.isnan(board.p["bulk_3"])
-        with pytest.raises(BadInput, match="metric: expected"):
-            leaderboard(folder, metric="dice")
-        with pytest.raises(BadInput, match="reference: expected"):
-            leaderboard(folder, "pgan")
-
-
-def test_workers_change_nothing_but_the_time():
-    with tempfile.TemporaryDirectory() as folder:
-        tables, some, threads = [], ["bulk_3", "unet", "regression"], torch.get_num_threads()
+        tables, some, threads = [], ["bulk_3", "unet", own], torch.get_num_threads()
         torch.set_num_threads(1)  # as workers have: more may round otherwise
         for workers in (1, 2):
             out = Path(folder) / str(workers)
             bench(TINY, out, data=None, methods=some, fabric=CPU, progress=False, workers=workers)
             tables.append((out / "cases.csv").read_bytes())
         torch.set_num_threads(threads)
-        assert tables[0] == tables[1]
-    assert choose_workers(CPU, mb_each=1) == os.cpu_count() and choose_workers(CPU, 10**9) == 1
+        assert tables[0] == tables[1] and b"own-seed0" in tables[0]
 
 
-def test_study_resumes_reports_and_refuses_another():
+def test_the_whole_ladder_is_reported_and_can_be_read_back():
     with tempfile.TemporaryDirectory() as folder:
         out, one = Path(folder) / "study", replace(TINY, cases=(2, 0, 1))
         report = bench(one, out, progress=False)  # the only test that runs the whole ladder
-        cases, page = (out / "cases.csv").read_bytes(), report.read_text()
-        table = pd.read_csv(out / "cases.csv")
-        assert set(table.method) == set(LADDER)
-        assert "Leaderboard" in page and "data:image/png;base64" in page
-        assert (out / "report.png").exists()
-        assert len(json.loads((out / "config.json").read_text())["methods"]) == len(LADDER)
-        forgotten = ["bulk_3", "regression", "unet", "vnet", "three_views"]  # of every kind
-        table[~table.method.isin(forgotten)].to_csv(out / "cases.csv", index=False)
-        assert bench(one, out, progress=False) == report
-        again = pd.read_csv(out / "cases.csv").set_index("method").loc[list(LADDER)].reset_index()
-        assert again.to_csv() == table.to_csv()
-        with pytest.raises(BadInput, match="config.json: expected seeds = "):
-            bench(one, out, seeds=(0, 1), progress=False)
+        page, table = report.read_text(), pd.read_csv(out / "cases.csv")
+        assert list(dict.fromkeys(table.method)) == list(LADDER)
+        for words in (
+            "Leaderboard",
+            "data:image/png;base64",
+            "nothing here is for clinical use",
+            "Written on",
+        ):
+            assert words in page, words
+        assert (
+            LADDER["atlas"].says in page
+            and "squeezenet1_1" in page
+            and (out / "report.png").exists()
+        )
+        assert [line for line in check_record(out) if "clean tree" not in line] == []
         first = next(list_cases(out / "data").query("split == 'test'").itertuples())
         for name in ("regression", "unet"):  # the run behind each row can be read back
             method, config = load_run(out / "runs" / f"{name}-seed0")
@@ -120,8 +71,56 @@ def test_study_resumes_reports_and_refuses_another():
             assert np.array_equal(to_array(sct), to_array(kept))
 
 
-def test_a_method_without_training_runs_once():
+def test_extended_by_a_method_and_a_seed_gives_the_same_bytes():
+    own = Entry(
+        "own", "50_benchmark", partial(unsized, BulkDensity, classes=4), "own", needs="nothing"
+    )
     with tempfile.TemporaryDirectory() as folder:
-        bench(TINY, folder, methods=["bulk_3", "unet"], seeds=(0, 1), progress=False)
-        runs = pd.read_csv(Path(folder) / "cost.csv").groupby("method").seed.apply(list)
-        assert runs["bulk_3"] == [0] and runs["unet"] == [0, 1]
+        whole, parts = Path(folder) / "whole", Path(folder) / "parts"
+        bench(TINY, whole, methods=["bulk_3", "unet", own], seeds=(0, 1), progress=False)
+        bench(TINY, parts, methods=["unet"], progress=False)
+        stamp = (parts / "runs" / "unet-seed0" / "log.csv").stat().st_mtime_ns
+        bench(TINY, parts, methods=[own, "unet"], progress=False)
+        bench(TINY, parts, methods=["unet", "bulk_3"], seeds=(1,), progress=False)
+        assert (parts / "cases.csv").read_bytes() == (whole / "cases.csv").read_bytes()
+        assert (parts / "runs" / "unet-seed0" / "log.csv").stat().st_mtime_ns == stamp
+        assert (parts / "leaderboard.csv").read_bytes() == (whole / "leaderboard.csv").read_bytes()
+        runs = pd.read_csv(parts / "cost.csv").groupby("method").seed.apply(list)
+        assert runs["bulk_3"] == [0] and runs["own"] == [0] and runs["unet"] == [0, 1]
+
+
+def test_what_cannot_be_gone_on_with_is_refused_in_a_line():
+    with tempfile.TemporaryDirectory() as folder:
+        out, some = Path(folder) / "study", {"methods": ["bulk_3"], "progress": False}
+        bench(TINY, out, **some)
+        cases = out / "cases.csv"
+        for message, profile, options in (
+            (
+                "config.json: expected profile.samples = 16 to go on, got 8",
+                replace(TINY, samples=16),
+                {},
+            ),
+            (
+                "config.json: expected misalignment.rigid_mm = 4.0 to go on, got 0.0",
+                TINY,
+                {"rigid_mm": 4},
+            ),
+            ("methods: expected each once, got bulk_3 2 times", TINY, {"methods": ["bulk_3"] * 2}),
+            ("a name of its own", TINY, {"methods": [replace(LADDER["bulk_3"], says="x")]}),
+            ("workers: expected 1", TINY, {"workers": 0}),
+        ):
+            with pytest.raises(BadInput, match=message) as caught:
+                bench(profile, out, **some | options)
+            assert "\n" not in str(caught.value)
+        text = cases.read_text()
+        cases.write_text(text.replace("bulk_3,0,pelvis_0003,", "bulk_3,0,pelvis_0003,1"))
+        with pytest.raises(
+            BadInput, match="cases.csv: expected the rows that run bulk_3-seed0 wrote, got others"
+        ):
+            bench(TINY, out, **some)
+        config = json.loads((out / "config.json").read_text())
+        (out / "config.json").write_text(
+            json.dumps({k: v for k, v in config.items() if k != "format"})
+        )
+        with pytest.raises(BadInput, match="expected a results folder of format 2, got 1"):
+            bench(TINY, out, **some)

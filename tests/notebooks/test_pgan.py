@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from mr2ct.datasets import list_cases
@@ -80,6 +79,18 @@ def test_both_scales_by_hand():
     assert torch.allclose(scaled, conv(((grey + 1) / 2 - mean) / std).relu(), atol=1e-5)
 
 
+def test_the_default_plays_the_published_weights():
+    assert not PGAN(1, 2, **TINY).perceptual.imagenet
+    assert pgan_for(1, PROFILES["laptop"], features=NET).perceptual.imagenet
+    net, grads = load_features("vgg16", "random"), []
+    x, y = torch.rand(2, 1, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    for imagenet in (False, True):
+        fake = x.clone().requires_grad_()
+        PerceptualLoss(net, imagenet=imagenet)(fake, y).backward()
+        grads.append(fake.grad.norm())
+    assert 1.9 < grads[1] / grads[0] < 2.6  # 1 / (2 * 0.226): why 100 would mean 220
+
+
 def test_published_sizes():
     with torch.device("meta"):
         for neighbours, counts in {1: (11_371_905, 2_765_761), 0: (11_365_633, 2_763_713)}.items():
@@ -122,12 +133,12 @@ def test_discriminator_first_and_each_update_leaves_the_other_alone():
 
     def watched(name, loss):
         before = {k: v.clone() for k, v in method.state_dict().items()}
-        PGAN._update(method, name, loss)
+        PGAN._step(method, name, loss)
         after = method.state_dict()
         nets = {k.split(".")[0] for k, v in before.items() if not torch.equal(v, after[k])}
         changed.append((name, nets))
 
-    method._update = watched
+    method._step = watched
     method.training_step(_Pairs().get(0))
     assert changed == [("discriminator", {"discriminator"}), ("generator", {"generator"})]
     assert all(p.requires_grad for p in method.parameters())
@@ -202,16 +213,16 @@ from mr2ct.training import fit, start_fabric
 class Pairs:
     seed = 0
     def get(self, k, rank=0, world=1):
-        mr = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(k)) * 2 - 1
+        mr = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(k)).double() * 2 - 1
         return {"mr": mr[rank::world], "ct": -mr[rank::world]}
 
 def train(folder, devices):
     torch.manual_seed(0)
-    net = load_features("squeezenet1_1", "random")
-    method = PGAN(1, 5, 4, 1, dropout=0.0, layers=1, features=net, layer="relu1", rate=1e-3)
+    net = load_features("squeezenet1_1", "random").double()  # Adam turns rounding into steps
+    method = PGAN(1, 5, width=4, blocks=1, dropout=0.0, layers=1, features=net, layer="relu1", learning_rate=1e-3)
     fabric = start_fabric("cpu", devices)
     assert fabric.world_size == devices
-    return fit(method, Pairs(), 5, folder, fabric, progress=False)
+    return fit(method.double(), Pairs(), steps=5, run_dir=folder, fabric=fabric, progress=False)
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
@@ -227,9 +238,9 @@ def test_two_processes_with_half_the_batch_are_one_with_the_whole():
     done = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-2000:]
     exec(SCRIPT, space)
-    method, mr = space["train"](folder / "one", 1), _Pairs().get(99)["mr"]
+    method, mr = space["train"](folder / "one", 1), _Pairs().get(99)["mr"].double()
     torch.manual_seed(0)
-    fresh = PGAN(1, 5, dropout=0.0, **TINY).eval()
+    fresh = PGAN(1, 5, dropout=0.0, **TINY).double().eval()
     for run in ("fresh", "one", "two"):
         if run == "two":
             load_weights(method, folder / "two")

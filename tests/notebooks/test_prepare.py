@@ -90,7 +90,12 @@ def test_rigid_registration_undoes_what_was_planted():
             _rms(target_error_mm(t, moved, mask=body)) for t in (sitk.Transform(), found.transform)
         )
         assert after <= 0.2 * before
-    again = register_rigid(case.mr["ip"], case.ct, mask=body, starts="frame")
+    seen = []
+    look = lambda *now: seen.append(now)
+    again = register_rigid(case.mr["ip"], case.ct, mask=body, starts="frame", watch=look)
+    assert {mm for mm, _, _ in seen} == {12.0, 6.0, 3.0} and seen[-1][2] and not seen[0][2]
+    last = [told for mm, told, _ in seen if mm == 3.0]
+    assert last[-1] >= last[0]
     assert again.transform.GetParameters() == found.transform.GetParameters()  # same seed
     aligned = make_case(2, (16, 80, 80))
     still = register_rigid(aligned.mr["ip"], aligned.ct, mask=aligned.body())
@@ -158,6 +163,10 @@ def test_registration_refuses_in_one_line():
         ),
         "'auto' or 'frame'": lambda: register_rigid(case.mr["ip"], case.ct, starts="luck"),
         "none, rigid or bspline": lambda: Recipe(register="affine"),
+        "'auto' or 'frame', got 'x'": lambda: Recipe(starts="x"),
+        "sizes above 0": lambda: Recipe(spacing_mm=(1, 0, 1)),
+        "got -1 and 0": lambda: Recipe(margin_mm=-1),
+        "seed, rim": lambda: register_rigid(case.mr["ip"], case.ct, seed=-1),
         "share": lambda: rank_cases({"a": 1.0}, share=0),
     }.items():
         with pytest.raises(BadInput, match=words) as error:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from skimage.io import imread
+from skimage.io import imread, imsave
 
 from mr2ct.features import load_features, random_weights
 from mr2ct.phantom import make_case
@@ -24,6 +24,7 @@ from mr2ct.style_transfer import (
     content_loss,
     gram,
     objective,
+    open_picture,
     style_loss,
     total_variation,
     transfer,
@@ -159,6 +160,34 @@ def test_iteration_count_is_closure_count():
             assert done.history.level.value_counts(sort=False).tolist() == list(np.atleast_1d(evaluations))  # fmt: skip
 
 
+def test_a_picture_with_permuted_axes_is_as_good_as_any():
+    rows = np.random.default_rng(0).random((32, 40, 3), dtype=np.float32)  # as a file is read
+    x, s = torch.from_numpy(rows).permute(2, 0, 1)[None], _random(1, 3, 24, 24)
+    assert not x.is_contiguous()
+    for optimiser in ("lbfgs", "adam"):
+        for start in ("content", x):
+            given = dict(style=s, recipe=SHALLOW, optimiser=optimiser, start=start, evaluations=3)
+            permuted = transfer(_net(), x, **given).image
+            same = transfer(_net(), x.contiguous(), **given).image
+            assert torch.allclose(permuted, same, atol=1e-6)
+
+
+def test_a_picture_is_opened_in_its_proportions():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "wide.png"
+        pixels = np.zeros((30, 60, 3), np.uint8)
+        pixels[:, :30] = 255, 0, 0  # left half red
+        imsave(path, pixels, check_contrast=False)
+        x = open_picture(path, longest_px=40)
+        assert x.shape == (1, 3, 20, 40) and x.dtype == torch.float32
+        assert torch.allclose(x[0, :, 10, 2], torch.tensor([1.0, 0, 0]), atol=1e-3)
+        assert x.is_contiguous() and open_picture(path, longest_px=400).shape == (1, 3, 30, 60)
+        (Path(folder) / "words.png").write_text("no picture")
+        _raises("words.png: expected a picture", lambda: open_picture(Path(folder) / "words.png"))
+        _raises("nowhere.png: expected a picture", lambda: open_picture("nowhere.png"))
+        _raises("longest_px: expected 2 or more, got 1", lambda: open_picture(path, longest_px=1))
+
+
 def test_loss_falls_from_every_start_and_repeats():
     x, s = _random(1, 1, 24, 24), _random(2, 3, 30, 20, seed=1)
     for pooling in ("max", "avg"):
@@ -250,7 +279,7 @@ def _raises(message, call):
 def test_bad_input_is_named():
     net, x = _net(), _random(1, 3, 16, 16)
     part = {k: v for k, v in random_weights("vgg19").items() if k in ("features.0.weight", "features.0.bias")}  # fmt: skip
-    shallow = type(net)("vgg19", part, False, "ends early")
+    shallow = type(net)("vgg19", part, trained=False, source="ends early")
     run = partial(transfer, net, content=x, style=x, recipe=SHALLOW, evaluations=1)
     calls = [
         ("content: expected 2 by 2 pixels or more, got \\(1, 1\\)", lambda: run(content=x[..., :1, :1])),
@@ -265,7 +294,7 @@ def test_bad_input_is_named():
         ("optimiser: expected", lambda: run(optimiser="sgd")),
         ("evaluations: expected", lambda: run(evaluations=0)),
         ("evaluations: expected", lambda: run(evaluations=())),
-        ("lr: expected a step above 0, got -1", lambda: run(lr=-1)),
+        ("learning_rate: expected a step above 0, got -1", lambda: run(learning_rate=-1)),
         ("got 'relu9_9'", lambda: run(recipe=StyleRecipe({"relu9_9": 1.0}))),
         ("expected none above relu1_1, got relu1_2", lambda: transfer(shallow, x, style=x, recipe=SHALLOW)),
         ("recipe: expected no layer above relu1_1, got relu1_2", lambda: StyleTransfer(shallow, SHALLOW)),
@@ -292,7 +321,9 @@ def test_weights_of_another_shape_are_refused():
     state = random_weights("vgg19") | {"features.2.weight": torch.zeros(64, 64, 1, 1)}
     _raises(
         r"state: expected features.2.weight of shape \(64, 64, 3, 3\)",
-        lambda: transfer(type(_net())("vgg19", state, False, "wrong"), _random(1, 3, 8, 8)),
+        lambda: transfer(
+            type(_net())("vgg19", state, trained=False, source="wrong"), _random(1, 3, 8, 8)
+        ),
     )
 
 

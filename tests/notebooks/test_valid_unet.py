@@ -12,7 +12,6 @@ from torch import nn
 from mr2ct.datasets import Elastic, smooth_field, warp
 from mr2ct.valid_unet import (
     ValidUNet,
-    border_explorer,
     border_term,
     border_weights,
     by_tiles,
@@ -20,7 +19,6 @@ from mr2ct.valid_unet import (
     mirror,
     object_distances,
     output_size,
-    render_border,
     shrink,
     weighted_cross_entropy,
     weighted_log_likelihood,
@@ -100,10 +98,10 @@ def test_dropout_only_at_the_end_of_the_contracting_path():
         assert seen == [4, 8, 4, 8] and torch.equal(net.eval()(x), net(x))
 
 
-def _awake(*sizes: int) -> ValidUNet:
+def _awake(channels: int, classes: int, width: int, depth: int) -> ValidUNet:
     "A narrow float64 net in eval mode whose biases are not 0, so that no stage is silent."
     torch.manual_seed(0)
-    net = ValidUNet(*sizes).double().eval()
+    net = ValidUNet(channels, classes, width=width, depth=depth).double().eval()
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.uniform_(module.bias, 0, 0.5)
@@ -266,7 +264,6 @@ def test_faults_are_named():
         (lambda: border_weights(labels, sigma=0), "sigma > 0, got 10 and 0"),
         (lambda: border_weights(labels, w0=-1), "w0 >= 0"),
         (lambda: border_weights(labels, inside="both"), "inside: expected 'border'"),
-        (lambda: render_border(labels[:, :2] * 1.0, labels), "term: expected"),
     ):
         with pytest.raises(BadInput, match=text) as error:
             call()
@@ -314,17 +311,3 @@ def test_border_weights_help_a_net_to_keep_a_gap():
         losses.append(float(loss.detach()))
     assert np.mean(losses[-10:]) < 0.3 * losses[0]
     assert (net(image).argmax(1) == target)[0, 6:14, 9].float().mean() > 0.9
-
-
-def test_border_explorer_follows_its_sliders():
-    labels = np.zeros((24, 30), int)
-    labels[4:20, 4:13], labels[4:20, 15:26] = 1, 2
-    box = border_explorer(np.random.default_rng(0).normal(size=labels.shape), labels, 96)
-    w0, sigma, says, pictures = box.children
-    screen = pictures.children[1]
-    first, words = screen.value, says.value
-    sigma.value = 20
-    assert screen.value != first and says.value != words
-    w0.value = 0
-    assert "carries 0%" in says.value
-    assert render_border(labels * 1.0, labels, height_px=48).shape == (48, 60, 3)

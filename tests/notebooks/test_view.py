@@ -5,7 +5,6 @@
 
 import io
 
-import nibabel as nib
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -320,7 +319,7 @@ def test_bad_input_is_named():
         "window: expected a width": lambda: grey(ct, 0, 40),
         "cut: expected": lambda: look(None, ct),
         "view: expected one of": lambda: label_sides(np.zeros((4, 4, 3), np.uint8), "front"),
-        "pictures: expected": lambda: picture_row({}),
+        "images: expected at": lambda: picture_row({}),
         "scales: expected titles": lambda: picture_row(
             {"a": np.zeros((4, 4, 3), np.uint8)}, {"b": ("gray", 0, 1, "")}
         ),

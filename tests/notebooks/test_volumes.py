@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import nibabel as nib
 import numpy as np
@@ -22,6 +23,7 @@ from mr2ct.volumes import (
     Case,
     body_mask,
     check_same_grid,
+    check_target,
     crop_or_pad,
     crop_slices,
     dixon,
@@ -478,3 +480,41 @@ def test_dixon_by_hand():
     for ip, op in ((np.array([4.0]), np.array([2.0])), (torch.tensor([4.0]), torch.tensor([2.0]))):
         water, fat = dixon(ip, op)
         assert float(water[0]) == 3 and float(fat[0]) == 1
+
+
+def test_read_case_says_what_it_requires():
+    image = _random_image("RAS")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        lone_ct = write_case(Case("ct", {}, image), folder)
+        lone_mr = write_case(Case("mr", {"t1": image}), folder)
+        assert read_case(lone_ct, require=()).mr == {} and read_case(lone_mr).ct is None
+        assert read_case(lone_ct, require=("ct",)).ct is not None
+        for path, require, text in (
+            (lone_ct, ("mr",), "expected mr.nii.gz or mr_<channel>.nii.gz, found ct"),
+            (lone_mr, ("mr", "ct", "mask"), "expected ct.nii.gz and mask.nii.gz, found mr_t1"),
+            (folder, (), "mr_<channel>.nii.gz or ct.nii.gz, found no volumes"),
+            (lone_mr, ("paired",), "require: expected some of mr, ct, mask, got paired"),
+        ):
+            with pytest.raises(BadInput, match=text):
+                read_case(path, require=require)
+
+
+def test_a_target_is_checked_and_a_failed_write_leaves_nothing():
+    image = _random_image("RAS")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / "a.nii.gz").mkdir()
+        with pytest.raises(BadInput, match="expected the name of a file, got a folder"):
+            save(image, folder / "a.nii.gz")
+        with pytest.raises(BadInput, match="can be written to"):
+            check_target("/proc/a.nii.gz")
+        full = OSError(28, "No space left on device")
+        with mock.patch("nibabel.save", side_effect=full):
+            with pytest.raises(OSError) as caught:
+                save(image, folder / "b.nii.gz")
+            assert caught.value.filename == str(folder / "b.nii.gz")
+            with pytest.raises(OSError) as caught:
+                write_case(Case("c", {"mr": image}), folder / "data")
+            assert caught.value.filename == str(folder / "data" / "c")
+        assert list((folder / "data").iterdir()) == [] and len(list(folder.iterdir())) == 2

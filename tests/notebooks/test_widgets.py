@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from mr2ct.errors import BadInput
-from mr2ct.widgets import picture_box, static_slider
+from mr2ct.widgets import beside, picture_box, static_slider
 
 
 def _frames(count=4, shape=(40, 60, 3)):
@@ -74,6 +74,14 @@ def test_a_picture_box_is_not_stretched():
         "0 0 auto",
         "100%",
     )
+
+
+def test_columns_wrap_and_are_not_squeezed():
+    import ipywidgets as W
+
+    box = beside([W.IntSlider(), W.IntSlider()], [picture_box()])
+    assert [len(c.children) for c in box.children] == [2, 1] and box.layout.flex_flow == "row wrap"
+    assert all(c.layout.flex == "0 0 auto" for c in box.children)
 
 
 def test_the_module_does_not_load_widgets():

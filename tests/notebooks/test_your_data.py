@@ -12,8 +12,8 @@ import pytest
 from mr2ct.errors import BadInput
 from mr2ct.phantom import make_case
 from mr2ct.prepare import Recipe
-from mr2ct.volumes import read_case, save, to_array
-from mr2ct.your_data import find_raw, prepare_folder
+from mr2ct.volumes import load, read_case, save, to_array, to_image, write_case
+from mr2ct.your_data import find_raw, pair_up, prepare_folder, score_all
 
 
 def _raw(folder: Path, name: str, seed: int, ending: str) -> None:
@@ -84,3 +84,26 @@ def test_bad_raw_folders_are_named():
                 prepare_folder(source, raw / "out")
         with pytest.raises(BadInput, match="same"):
             prepare_folder(raw, raw)
+
+
+def test_rows_of_scores_and_what_is_refused():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / "sct").mkdir()
+        for seed in (0, 1):
+            path = write_case(make_case(seed, (12, 64, 64)), folder / "data")
+            hu = to_array(load(path / "ct.nii.gz")) + np.float32(10 * (seed + 1))
+            save(to_image(hu, load(path / "ct.nii.gz")), folder / "sct" / f"{path.name}.mha")
+        rows = score_all(folder / "sct", folder / "data")
+        assert list(rows.index) == ["pelvis_0000", "pelvis_0001"]
+        assert np.allclose(rows["bias"], [10, 20], atol=1)
+        assert set(pair_up(folder / "sct", folder / "data")) == set(rows.index)
+        with pytest.raises(BadInput, match="mr: expected one case with it, got 2"):
+            score_all(folder / "sct", folder / "data", mr=folder)
+        with pytest.raises(BadInput, match="synthrad2023"):
+            score_all(folder / "sct", folder / "data", preset="mine")
+        with pytest.raises(BadInput, match="workers: expected at least 1"):
+            prepare_folder(folder / "data", folder / "out", workers=0)
+        (folder / "file").write_text("")
+        with pytest.raises(BadInput, match="file: expected a folder, got a file"):
+            prepare_folder(folder / "data", folder / "file", workers=1)
