@@ -289,6 +289,12 @@ class CleanBatches:
         return learned | {f"{n}_clean": clean[n] for n in ("mr", "ct")}
 
 # %% ../nbs/35_meta_reweighting.ipynb #f3f16ce9
+def _along(net: nn.Module, gradient: Mapping[str, Tensor]) -> Tensor:
+    """A scalar whose gradient with respect to the parameters is the one given."""
+    known = dict(net.named_parameters())
+    return sum((known[name] * g).sum() for name, g in gradient.items())
+
+
 class Reweighted(Method):
     """What methods that weigh their pixels share: the trusted batches and the weights. Stands before another method.
 
@@ -315,8 +321,10 @@ class Reweighted(Method):
         **options: Any,
     ) -> None:
         if smooth < 1 or smooth % 2 == 0 or not 0 <= floor <= 1 or clean < 0:
-            got = f"{smooth}, {floor}, {clean}"
-            raise BadInput(f"smooth, floor, clean: expected odd, 0 to 1, 0 or more, got {got}")
+            wanted = "odd, 0 to 1, 0 or more"
+            raise BadInput(
+                f"smooth, floor, clean: expected {wanted}, got {smooth}, {floor}, {clean}"
+            )
         super().__init__(channels, steps, **options)
         self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
 
@@ -325,9 +333,8 @@ class Reweighted(Method):
     ) -> BatchSource:
         """Crops of axial slices, with trusted ones of other cases; see `split_clean`."""
         table, clean = split_clean(table)
-        beside = Batches(
-            self.store(clean, cache), self.trusted, crop=profile.crop, seed=seed + 10_000
-        )
+        trusted = self.store(clean, cache)
+        beside = Batches(trusted, self.trusted, crop=profile.crop, seed=seed + 10_000)
         return CleanBatches(super().batches(table, profile, seed, cache), beside)
 
     def smoothed(self, u: Tensor) -> Tensor:
@@ -352,14 +359,10 @@ class Reweighted(Method):
             net.eval()
             gradient = self.direction(net, batch)
             with torch.no_grad():  # with a floor of 1 all weights are even
-                u = (
-                    agreement(net, mr, ct=ct, gradient=gradient)[0]
-                    if self.floor < 1
-                    else torch.ones_like(ct)
-                )
+                even = torch.ones_like(ct)
+                u = agreement(net, mr, ct, gradient)[0] if self.floor < 1 else even
             net.train(training)
-            known = net.named_parameters() if self.clean else ()
-            own = sum(((p * gradient[n]).sum() for n, p in known if n in gradient), u.new_zeros(()))
+            own = _along(net, gradient) if self.clean else u.new_zeros(())
         weight = normalise(self.smoothed(u), self.floor, add) * processes
         return weight, self.clean * (own - own.detach())
 

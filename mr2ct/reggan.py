@@ -27,7 +27,7 @@ from .errors import BadInput
 from .volumes import Case, hu_to_unit, to_array
 
 # %% ../nbs/34_reggan.ipynb #7cd2409c
-class _Residual(nn.Module):
+class _RegistrationBlock(nn.Module):
     """x + two reflected 3×3 convolutions of x, each with instance norm; needs more than one pixel."""
 
     def __init__(self, channels: int) -> None:
@@ -43,7 +43,7 @@ class _Residual(nn.Module):
         return x + self.layers(x)
 
 
-def _conv(before: int, after: int, kernel: int) -> nn.Sequential:
+def _registration_conv(before: int, after: int, kernel: int) -> nn.Sequential:
     """A convolution and a leaky ReLU; same size out as in."""
     conv = nn.Conv2d(before, after, kernel, padding=kernel // 2)
     nn.init.kaiming_normal_(conv.weight, a=0.2)
@@ -81,12 +81,16 @@ class RegistrationNet(nn.Module):
         widths = [width] + [2 * width] * (depth - 1)
         last, inner = widths[-1], 2 * widths[-1]
         steps = zip([2, *widths], widths, strict=False)
-        self.down = nn.ModuleList(nn.Sequential(_conv(a, b, 3), _Residual(b)) for a, b in steps)
-        middle = (_Residual(inner) for _ in range(blocks))
-        self.middle = nn.Sequential(_conv(last, inner, 1), *middle, _conv(inner, last, 1))
+        self.down = nn.ModuleList(
+            nn.Sequential(_registration_conv(a, b, 3), _RegistrationBlock(b)) for a, b in steps
+        )
+        middle = (_RegistrationBlock(inner) for _ in range(blocks))
+        self.middle = nn.Sequential(
+            _registration_conv(last, inner, 1), *middle, _registration_conv(inner, last, 1)
+        )
         steps = zip([last, *widths[::-1]], widths[::-1], strict=False)
-        self.up = nn.ModuleList(_conv(below + skip, skip, 3) for below, skip in steps)
-        self.refine = nn.Sequential(_Residual(width), _conv(width, width, 1))
+        self.up = nn.ModuleList(_registration_conv(below + skip, skip, 3) for below, skip in steps)
+        self.refine = nn.Sequential(_RegistrationBlock(width), _registration_conv(width, width, 1))
         self.head = nn.Conv2d(width, 2, 3, padding=1)
         nn.init.normal_(self.head.weight, 0.0, 1e-5)
         nn.init.zeros_(self.head.bias)
@@ -118,6 +122,14 @@ def smoothness(flow: Tensor) -> Tensor:
 
     Args:
         flow: (N, 2, H, W) in pixels.
+
+    Returns:
+        A scalar.
+
+    Examples:
+        >>> slope = torch.arange(8.0).expand(1, 2, 8, 8)  # one pixel a pixel, across
+        >>> float(smoothness(slope)), float(smoothness(slope * 0 + 3))
+        (1.0, 0.0)
 
     Source:
         The code of Kong et al. 2021. Chapter 34.
@@ -319,7 +331,7 @@ def _peak(values: np.ndarray, i: int) -> float:
     before, here, after = values[i - 1 : i + 2]
     return i + 0.5 * (after - before) / max(2 * here - before - after, 1e-12)
 
-
+# %% ../nbs/34_reggan.ipynb #aee96280
 @dataclass(frozen=True)
 class Alignment:
     """Where a method puts its synthetic CTs, and what its registration network adds; see `detect_cheat`.
