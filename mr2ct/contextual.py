@@ -118,6 +118,13 @@ def contextual_loss(
         the same everywhere. Not symmetric. Target patches that equal each other share their finders, so even
         contextual_loss(y, y) is above 0 for a constant background.
 
+    Examples:
+        >>> y = torch.eye(4).reshape(1, 4, 2, 2)  # four patches, each of its own kind
+        >>> round(abs(float(contextual_loss(y.flip(3), y))), 3)  # all are found, elsewhere
+        0.0
+        >>> round(float(contextual_loss(torch.ones_like(y), y)), 3)  # log 4: nobody is found
+        1.386
+
     Raises:
         BadInput: not a map, other shapes, no patches, a bandwidth that is not above 0, a block or samples below 1.
 

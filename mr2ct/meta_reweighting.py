@@ -23,7 +23,8 @@ from .contextual import ContextualPGAN, contextual_pgan_for
 from .datasets import GAP, Batches
 from .losses import L1
 from .metrics import dice
-from .prepare import mutual_information, rank_cases
+from .information import mutual_information
+from .prepare import rank_cases
 from .training import BatchSource, Method, Profile
 from .unet import RegressionUNet
 from .errors import BadInput
@@ -170,6 +171,13 @@ def spatial_weights(
             loss.backward()
             optimiser.step()
 
+    Examples:
+        >>> net, mr = nn.Conv2d(1, 1, 1), torch.ones(1, 1, 2, 2)
+        >>> _ = nn.init.zeros_(net.weight), nn.init.zeros_(net.bias)  # predicts 0 everywhere
+        >>> ct = torch.tensor([[[[1.0, 1.0], [1.0, -1.0]]]])  # the last pixel is wrong
+        >>> spatial_weights(net, mr, ct, mr, torch.ones(1, 1, 2, 2)).flatten().tolist()
+        [0.3333333432674408, 0.3333333432674408, 0.3333333432674408, 0.0]
+
     Args:
         net: any differentiable network, (N, C, H, W) to (N, 1, H, W), in the mode it is in. Norms must not keep
             running statistics while in training; dropout had better be off.
@@ -283,7 +291,14 @@ class CleanBatches:
         self.train, self.clean, self.lead, self.seed = train, clean, lead, train.seed
 
     def get(self, k: int, rank: int = 0, world: int = 1) -> dict[str, Any]:
-        """Batch k, or the share of a process; see `Batches.get`."""
+        """Batch k, or the share of a process.
+
+        Args:
+            k, rank, world: as in `Batches.get`.
+
+        Returns:
+            What `train` gives, but in a lead, and "mr_clean" and "ct_clean".
+        """
         clean = self.clean.get(k, rank, world)
         learned = self.train.get(k, rank, world) if k >= self.lead else {}
         return learned | {f"{n}_clean": clean[n] for n in ("mr", "ct")}
@@ -342,15 +357,30 @@ class Reweighted(Method):
         return F.avg_pool2d(u, self.smooth, 1, self.smooth // 2, count_include_pad=False)
 
     def direction(self, net: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The trusted pairs' gradient, its mean over all processes, by parameter name."""
+        """The trusted pairs' gradient, its mean over all processes.
+
+        Args:
+            net: the plain network.
+            batch: holds "mr_clean" and "ct_clean".
+
+        Returns:
+            Parameter name -> gradient.
+        """
         return self.fabric.all_reduce(clean_gradient(net, batch["mr_clean"], ct=batch["ct_clean"]))
 
     def weigh(self, net: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Weights (N, 1, H, W), and a scalar 0 whose gradient is `clean` times the trusted pairs' own.
+        """The weights of a batch, and what the trusted pairs' own loss adds to the update.
 
         In float32 under any precision, because u spans many powers of ten; without dropout; and on the plain network,
         so that processes are brought together here. Where processes share a batch the weights count each process's
         part as many times as there are processes, since gradients are then averaged.
+
+        Args:
+            net: the plain network.
+            batch: "mr", "ct" and their trusted twins.
+
+        Returns:
+            Weights (N, 1, H, W), and a scalar 0 whose gradient is `clean` times the trusted pairs' own.
         """
         add = partial(self.fabric.all_reduce, reduce_op="sum")
         training, processes = net.training, self.fabric.world_size
@@ -392,6 +422,11 @@ class MetaUNet(Reweighted, RegressionUNet):
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> BatchSource:
+        """As in `Reweighted`; while the lead lasts, only the trusted half is there.
+
+        Args:
+            table, profile, seed, cache: as in `Method.batches`.
+        """
         source = super().batches(table, profile, seed, cache)
         source.lead = self.lead
         return source
@@ -428,7 +463,15 @@ class MetaPGAN(Reweighted, ContextualPGAN):
     """
 
     def terms(self, fake: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Those of `ContextualPGAN`, "pixel" weighed."""
+        """Those of `ContextualPGAN`, "pixel" weighed.
+
+        Args:
+            fake: (N, 1, H, W).
+            batch: "mr", "ct" and their trusted twins.
+
+        Returns:
+            Term -> scalar.
+        """
         found = super().terms(fake, batch)
         if "pixel" in found:
             weight, own = self.weigh(self.generator.module, batch)

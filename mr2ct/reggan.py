@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from .datasets import warp
 from .gan import PatchDiscriminator
 from .pgan import PGAN, WEIGHTS, pgan_for
-from .prepare import mutual_information
+from .information import mutual_information
 from .training import Profile, synthesize
 from .unet import UNet
 from .errors import BadInput
@@ -96,7 +96,14 @@ class RegistrationNet(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, moving: Tensor, fixed: Tensor) -> Tensor:
-        """Two images (N, 1, H, W) to the flow (N, 2, H, W) in pixels, (rows, columns), that `warp` takes.
+        """Two images to the flow that moves the first onto the second.
+
+        Args:
+            moving: (N, 1, H, W), the image to be moved.
+            fixed: (N, 1, H, W), the image to be met.
+
+        Returns:
+            (N, 2, H, W) in pixels, (rows, columns), as `warp` takes it.
 
         Raises:
             BadInput: an image smaller than `smallest`.
@@ -274,7 +281,13 @@ def _trims(channels: int, profile: Profile) -> dict[str, Any]:
 
 
 def reg_pgan_for(channels: int, profile: Profile, **options: Any) -> RegPGAN:
-    """REG-pGAN at the size of a profile, trimmed as in `reggan_for`."""
+    """REG-pGAN at the size of a profile, trimmed as in `reggan_for`.
+
+    Args:
+        channels: MR channels.
+        profile: its steps, width and crop are used.
+        options: arguments of `RegPGAN` to set otherwise.
+    """
     return pgan_for(channels, profile, RegPGAN, **_trims(channels, profile) | options)
 
 

@@ -146,6 +146,11 @@ class Remembering(MetaUNet):
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> BatchSource:
+        """As in `MetaUNet`; with a memory, room is made in it for each pixel.
+
+        Args:
+            table, profile, seed, cache: as in `Method.batches`.
+        """
         source = super().batches(table, profile, seed, cache)
         if self.memory:
             store = source.train.store
@@ -160,7 +165,15 @@ class Remembering(MetaUNet):
         return super().training_step(batch)
 
     def recall(self, u: Tensor, learn: bool) -> Tensor:
-        """What is remembered of the pixels of this batch, after this visit where it is learned from."""
+        """What is remembered of the pixels of this batch, after this visit where it is learned from.
+
+        Args:
+            u: the map of this visit, (N, 1, H, W).
+            learn: take the visit into the memory.
+
+        Returns:
+            (N, 1, H, W).
+        """
         self.remembered = self.remembered.to(u.device)
         own = self.remembered[self._where]
         if learn:
@@ -205,6 +218,15 @@ class Levered(Remembering):
         return "mean_" + name.replace(".", "_")
 
     def direction(self, net: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The trusted gradient, or its running mean.
+
+        Args:
+            net: the plain network.
+            batch: holds "mr_clean" and "ct_clean".
+
+        Returns:
+            Parameter name -> gradient.
+        """
         gradient = super().direction(net, batch)
         if self.momentum:  # its start at 0 is a factor, which the normalisation takes out
             for name, g in gradient.items():
@@ -237,7 +259,13 @@ LEVERS: dict[str, dict[str, Any]] = {
 
 
 def lever_for(channels: int, profile: Profile, **options: Any) -> MetaUNet:
-    """`Levered` at the size of a profile."""
+    """`Levered` at the size of a profile.
+
+    Args:
+        channels: MR channels.
+        profile: its samples, batch size and width are used.
+        options: arguments of `Levered` to set otherwise.
+    """
     return meta_for(channels, profile, kind=Levered, **options)
 
 # %% ../nbs/36_trust.ipynb #5c1e77d2
