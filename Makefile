@@ -49,7 +49,7 @@ faults: setup ## the long fault runs: each gate is seen to fail, a killed traini
 check: setup gates ## the quick gates: sync, lint, sizes
 
 gates: setup
-	@failed=0; for gate in sync lint sizes; do $(BIN)/python tools/check_$$gate.py || failed=1; done; exit $$failed
+	@failed=0; for gate in sync lint sizes docs record; do $(BIN)/python tools/check_$$gate.py || failed=1; done; exit $$failed
 
 export: setup ## notebooks -> mr2ct/ and tests/notebooks/; cleans the notebooks
 	@$(BIN)/ruff format --quiet nbs tools tests site data_scripts

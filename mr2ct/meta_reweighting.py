@@ -310,6 +310,12 @@ def _along(net: nn.Module, gradient: Mapping[str, Tensor]) -> Tensor:
     return sum((known[name] * g).sum() for name, g in gradient.items())
 
 
+def _check_weighing(smooth: int, floor: float, clean: float) -> None:
+    if smooth < 1 or smooth % 2 == 0 or not 0 <= floor <= 1 or clean < 0:
+        wanted = "odd, 0 to 1, 0 or more"
+        raise BadInput(f"smooth, floor, clean: expected {wanted}, got {smooth}, {floor}, {clean}")
+
+# %% ../nbs/35_meta_reweighting.ipynb #6488a580
 class Reweighted(Method):
     """What methods that weigh their pixels share: the trusted batches and the weights. Stands before another method.
 

@@ -16,7 +16,6 @@ from torch import nn
 from mr2ct.training import (
     PROFILES,
     Method,
-    Profile,
     fit,
     load_checkpoint,
     load_weights,
