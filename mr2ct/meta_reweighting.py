@@ -341,11 +341,7 @@ class Reweighted(Method):
         clean: float = 0.0,
         **options: Any,
     ) -> None:
-        if smooth < 1 or smooth % 2 == 0 or not 0 <= floor <= 1 or clean < 0:
-            wanted = "odd, 0 to 1, 0 or more"
-            raise BadInput(
-                f"smooth, floor, clean: expected {wanted}, got {smooth}, {floor}, {clean}"
-            )
+        _check_weighing(smooth, floor, clean)
         super().__init__(channels, steps, **options)
         self.trusted, self.smooth, self.floor, self.clean = trusted, smooth, floor, clean
 
