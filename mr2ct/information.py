@@ -63,7 +63,7 @@ def _entropy(counts: np.ndarray) -> float:
 
 
 def mutual_information(
-    a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None, bins: int = 32
+    a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None, *, bins: int = 32
 ) -> float:
     """What one volume tells about the other, H(a) + H(b) - H(a, b), in nats; see `joint_histogram`.
 
@@ -90,7 +90,7 @@ def mutual_information(
 
 
 def normalized_mutual_information(
-    a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None, bins: int = 32
+    a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None, *, bins: int = 32
 ) -> float:
     """(H(a) + H(b)) / H(a, b), which grows less with the overlap; see `joint_histogram`.
 

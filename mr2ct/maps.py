@@ -144,7 +144,7 @@ def judge_maps(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[str, Any]
 
 # %% ../nbs/workshop/51_maps.ipynb #55f300ea
 def film_weights(
-    name: str, run: Run, how: How, *, seen: dict[str, Any], trusted: dict[str, Any]
+    name: str, run: Run, *, how: How, seen: dict[str, Any], trusted: dict[str, Any]
 ) -> list[tuple[int, torch.Tensor]]:
     """Weights of a reweighted method on some slices, at eight moments of its weighted phase.
 

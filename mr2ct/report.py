@@ -47,6 +47,16 @@ def leaderboard(
 
     Raises:
         BadInput: no table, or a reference or metric that is not in it.
+
+    Examples:
+        >>> import tempfile
+        >>> rows = [("bulk_3", 0, f"p{i}", 60.0 + i) for i in range(4)]
+        >>> rows += [("unet", 0, f"p{i}", 40.0 + i) for i in range(4)]
+        >>> table = pd.DataFrame(rows, columns=["method", "seed", "case", "mae"])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table.to_csv(Path(folder) / "cases.csv", index=False)
+        ...     leaderboard(folder).index.tolist()
+        ['unet', 'bulk_3']
     """
     path = Path(folder) / "cases.csv"
     if not path.is_file():

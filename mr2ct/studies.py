@@ -217,8 +217,8 @@ def in_words(values: Values) -> str:
 def plan_study(
     study: Study,
     profile: Profile,
-    folder: Path,
     *,
+    folder: Path,
     seeds: Sequence[int],
     methods: Sequence[str] | None,
 ) -> list[Run]:
@@ -309,7 +309,7 @@ def run_study(
     record = Record.open(out, _config(study, profile))
     if results is not None and (Path(results) / study.name / "runs.csv").is_file():
         record.join(Path(results) / study.name)
-    plan = plan_study(study, profile, out, seeds=seeds, methods=methods)
+    plan = plan_study(study, profile, folder=out, seeds=seeds, methods=methods)
     record.write(order)
     after = None if results is None else partial(_check_runs, record)
     options = {"order": order, "workers": workers or choose_workers(fabric), "after": after}

@@ -377,6 +377,13 @@ def load(
 
     Raises:
         BadInput: missing, wrong ending, truncated, not 3-D, not finite, a singular affine, or what `load_dicom` refuses.
+
+    Examples:
+        >>> image = make_image(np.zeros((4, 8, 8), np.int16), (5.0, 2.0, 2.0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     again = load(save(image, Path(folder) / "ct.nii.gz"))
+        >>> shape_of(again), spacing_mm(again), again.get_data_dtype()
+        ((4, 8, 8), (5.0, 2.0, 2.0), dtype('<i2'))
     """
     path = Path(path)
     name = path.name.lower()
@@ -473,6 +480,12 @@ def save(image: nib.Nifti1Image, path: str | Path) -> Path:
     Raises:
         BadInput: see `check_target`.
         OSError: it cannot be written, for example because the disk is full; `filename` is `path`.
+
+    Examples:
+        >>> image = make_image(np.zeros((4, 8, 8), np.int16), (5.0, 2.0, 2.0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     print(save(image, Path(folder) / "ct.nii.gz").name)
+        ct.nii.gz
     """
     path = check_target(path)
     with whole_file(path) as temporary:
@@ -659,6 +672,12 @@ class Case:
         ct: HU, or None where only the MR is known.
         mask: the body, > 0 inside, or None.
         extras: what a phantom or an annotator knows: `ct_true`, `labels`, `displacement_mm`, `bias`.
+
+    Examples:
+        >>> ip = make_image(np.full((4, 8, 8), 100, np.float32), (5.0, 2.0, 2.0))
+        >>> case = Case("patient1", {"ip": ip})
+        >>> list(case.mr), case.ct is None, shape_of(case.mr["ip"])
+        (['ip'], True, (4, 8, 8))
     """
 
     id: str
@@ -766,6 +785,14 @@ def read_case(
 
     Raises:
         BadInput: a file that is required and missing, neither MR nor CT, a bad file, or volumes on different grids.
+
+    Examples:
+        >>> ip = make_image(np.full((4, 8, 8), 100, np.float32), (5.0, 2.0, 2.0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = write_case(Case("patient1", {"ip": ip}), folder)
+        ...     case = read_case(Path(folder) / "patient1")
+        >>> case.id, list(case.mr)
+        ('patient1', ['ip'])
     """
     folder = Path(folder)
     found = {p.name.removesuffix(".nii.gz"): p for p in sorted(folder.glob("[!.]*.nii.gz"))}

@@ -104,6 +104,8 @@ def many_by_position(path: Path) -> list[str]:
                 continue
             if any(".command" in ast.unparse(mark) for mark in function.decorator_list):
                 continue  # a command is called from a shell
+            if any("njit" in ast.unparse(mark) for mark in function.decorator_list):
+                continue  # a compiled function takes its arguments by position
             given = function.args
             places = [a for a in given.posonlyargs + given.args if a.arg not in ("self", "cls")]
             rest = [a for a in places[2:] if not ARRAYS.search(ast.unparse(a.annotation or a))]
