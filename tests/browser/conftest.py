@@ -39,6 +39,8 @@ def lab(chromium, tmp_path_factory):
     for path in (ROOT / "nbs").glob("*.ipynb"):
         (folder / path.name).write_text(without_test_run(path.read_text(encoding="utf-8")))
     shutil.copytree(ROOT / "results", folder.parent / "results")  # chapters read recorded studies
+    (folder.parent / "site").mkdir()  # the tour shows the picture of the README
+    shutil.copy(ROOT / "site" / "front.png", folder.parent / "site")
     server = Lab(folder, tmp_path_factory.mktemp("jupyter"))
     yield server
     server.close()
