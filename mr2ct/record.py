@@ -183,7 +183,7 @@ class Record:
         self.runs[run] = {"run": run} | facts | who | last
 
     def write(self, order: Callable[[Mapping[str, Any]], Any] | None = None) -> None:
-        """Write the four files, each whole or not at all.
+        """Write the four files, each whole or not at all; one that says the same already is left alone.
 
         Args:
             order: the place of a run among the others, from its row of runs.csv, as a key for `sorted`. With it the same
@@ -191,7 +191,10 @@ class Record:
         """
         names = sorted(self.runs, key=(lambda n: order(self.runs[n])) if order else None)
         for name, text in _texts(self, names).items():
-            with whole_file(self.folder / name) as temporary:
+            path = self.folder / name
+            if path.is_file() and path.read_text() == text:
+                continue
+            with whole_file(path) as temporary:
                 temporary.write_text(text)
 
 # %% ../nbs/workshop/09_record.ipynb #b60e777e

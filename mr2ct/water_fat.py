@@ -495,14 +495,16 @@ def dixon_explorer(
     last, white = mask.shape[VIEWS[view]] - 1, _brightest(data["ip"], mask)
     height = fitting_height(mask.shape, spacing, view=view, height_px=height_px)
     position = W.IntSlider(last // 2, 0, last, description="slice")
-    sign = W.Dropdown(options=SIGNS if "op_phase" in data else SIGNS[:2], description="sign from")
+    ways = SIGNS if "op_phase" in data else SIGNS[:2]
+    first = "real part" if "op_phase" in data else ways[0]
+    sign = W.Dropdown(options=ways, value=first, description="sign from")
     knob = W.FloatSlider(0, min=0, max=8, step=0.25, description="phase ± rad")
-    knob.disabled = "op_phase" not in data
     limit = W.FloatSlider(0.5, min=0, max=1, step=0.05, description="fat above")
     picture, caption = W.Image(format="png"), W.HTML()
     kept: dict[tuple[str, float], np.ndarray] = {}  # the last map; most controls leave it alone
 
     def react(owner: object) -> None:
+        knob.disabled = sign.value not in SIGNS[2:]  # only these two look at the phase
         if (key := (sign.value, knob.value)) not in kept:
             kept.clear()
             kept[key] = _fat_wins(sign.value, data, mask, spacing, knob.value)

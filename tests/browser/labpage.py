@@ -48,6 +48,7 @@ ACTIVE = """() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')]
 # Tracebacks in the page. JupyterLab marks them as it marks everything written to stderr.
 ERRORS = """() => [...document.querySelectorAll('[data-mime-type="application/vnd.jupyter.stderr"]')]
   .map(e => e.textContent).filter(t => t.includes('Traceback (most recent call last)'))"""
+# A folded cell (the answer to an exercise) has an empty prompt; cells run in order, so those around it tell.
 PROMPTS = "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(p => p.textContent.trim())"
 # The notebook says idle before it has a kernel; the line at the bottom says it only with one.
 READY = """() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'
@@ -147,7 +148,9 @@ class Notebook:
         self.page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
         self.page.locator("li[data-command='runmenu:run-all']").click()
         end = time.monotonic() + RUN_S
-        while not all(re.fullmatch(r"\[\d+\]:", prompt) for prompt in self.page.evaluate(PROMPTS)):
+        while not all(
+            re.fullmatch(r"(\[\d+\]:)?", prompt) for prompt in self.page.evaluate(PROMPTS)
+        ):
             self._check_errors(name)
             if time.monotonic() > end:
                 dialog = " ".join(self.page.locator(".jp-Dialog").all_inner_texts())
