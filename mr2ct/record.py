@@ -191,13 +191,15 @@ class Record:
         """
         names = sorted(self.runs, key=(lambda n: order(self.runs[n])) if order else None)
         for name, text in _texts(self, names).items():
-            path = self.folder / name
-            if path.is_file() and path.read_text() == text:
-                continue
-            with whole_file(path) as temporary:
-                temporary.write_text(text)
+            _write_if_new(self.folder / name, text)
 
 # %% ../nbs/workshop/09_record.ipynb #b60e777e
+def _write_if_new(path: Path, text: str) -> None:
+    if not path.is_file() or path.read_text() != text:
+        with whole_file(path) as temporary:
+            temporary.write_text(text)
+
+
 def _texts(record: Record, names: Sequence[str]) -> dict[str, str]:
     """The files of a record, its runs in this order; the config alone before there are any."""
     texts = {"config.json": json.dumps(record.config, indent=2) + "\n"}
