@@ -19,6 +19,7 @@ _MODULES = (
     "space",
     "subject",
     "phantom",
+    "hounsfield",
     "information",
     "itk_tools",
     "registration_explorer",
