@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from .errors import BadInput
+from .hounsfield import without_extremes, without_fill
 from .information import mutual_information
 from .volumes import body_mask, reorient, to_array, to_image, to_itk
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 # %% ../nbs/workshop/03_itk_tools.ipynb #2283523f
 def to_register(image: nib.Nifti1Image, name: str) -> "sitk.Image":
-    """Float voxels for ITK, of a volume that can be registered at all.
+    """Float voxels for ITK, without fill and extremes, of a volume that can be registered at all.
 
     Args:
         image: at least 4 voxels along every axis, not constant.
@@ -38,7 +39,7 @@ def to_register(image: nib.Nifti1Image, name: str) -> "sitk.Image":
         raise BadInput(f"{name}: expected at least 4 voxels along every axis, got {values.shape}")
     if not values.max() > values.min():
         raise BadInput(f"{name}: expected anatomy, got a constant volume of {values.max():g}")
-    return to_itk(to_image(values, image))
+    return to_itk(to_image(without_extremes(values), image))
 
 
 def body_of(mask: np.ndarray | None, fixed: nib.Nifti1Image) -> np.ndarray:
@@ -64,6 +65,7 @@ def anatomy(values: np.ndarray) -> np.ndarray:
     """The largest piece above -300 HU without the couch's thin plates; in an MR, `body_mask`."""
     from scipy import ndimage
 
+    values, _ = without_fill(values)
     if not values.min() < -300:
         return body_mask(values)
     pieces, count = ndimage.label(ndimage.binary_opening(values > -300, np.ones((1, 3, 3))))

@@ -17,6 +17,7 @@ import pandas as pd
 import torch
 
 from .errors import BadInput
+from .hounsfield import check_hu, usual_range, without_fill
 from .information import mutual_information, normalized_mutual_information
 from mr2ct.itk_tools import (
     all_starts,
@@ -39,6 +40,7 @@ from mr2ct.volumes import (
     crop_or_pad,
     reorient,
     resample,
+    shape_of,
     spacing_mm,
     to_array,
     to_image,
@@ -112,7 +114,8 @@ def z_score(mr: np.ndarray, mask: np.ndarray) -> np.ndarray:
         raise BadInput(
             f"mask: expected some body in shape {mr.shape}, got {int(inside.sum())} voxels in {inside.shape}"
         )
-    mean, deviation = mr[inside].mean(dtype=np.float64), mr[inside].std(dtype=np.float64)
+    values = np.clip(mr[inside], *usual_range(mr[inside]))  # a few spikes would be the scale
+    mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
     if not deviation > 0:
         raise BadInput(
             f"mr: expected a range of intensities inside the body, got a constant {mean:g}"
@@ -123,13 +126,15 @@ def z_score(mr: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def data_range(volumes: Iterable[np.ndarray]) -> tuple[float, float]:
     """The least and the greatest value of a data set: of its training cases, or the test leaks into the scale.
 
+    Values far out (`hounsfield.usual_range`) do not count: one spike would be the scale of all.
+
     >>> data_range([np.array([1.0, 5.0]), np.array([-2.0, 3.0])])
     (-2.0, 5.0)
 
     Raises:
         BadInput: no volumes.
     """
-    ends = [(float(v.min()), float(v.max())) for v in volumes]
+    ends = [usual_range(v) for v in volumes]
     if not ends:
         raise BadInput("volumes: expected at least one, got none")
     return min(low for low, _ in ends), max(high for _, high in ends)
@@ -560,24 +565,58 @@ def _align(
     """The CT on the MR's grid as int16 HU, where it has data, and what the registration found."""
     import SimpleITK as sitk
 
+    hu, data = _real(ct, "ct")
+    check_hu(to_array(hu), "ct")
+    ct = hu if data is None else to_image(np.where(data, to_array(hu), HU_MIN), ct)
     found, transform = {}, sitk.Transform()
     if recipe.register != "none":
         result = register_rigid(mr, ct, mask=body, starts=recipe.starts, seed=recipe.seed)
         if recipe.register == "bspline":
-            result = register_bspline(mr, ct, rigid=result, mask=body)
+            result = _bent(mr, ct, result, body)
         transform = result.transform
         found = {
             k: getattr(result, k)
             for k in ("orientation", "shift_mm", "turn_deg", "smallest_jacobian")
         }
     moved = to_array(resample(ct, like=mr, transform=transform, fill=HU_MIN))
-    ones = nib.Nifti1Image(np.ones(ct.shape[:3], np.uint8), ct.affine)
-    covered = (
-        to_array(resample(ones, like=mr, transform=transform, interpolation="nearest", fill=0)) > 0
-    )
+    covered = _covered(ct, data, mr, transform)
     if not (covered & body).any():
         raise BadInput("ct: expected to overlap with the body in the MR, got no voxel in common")
-    return to_image(np.rint(np.clip(moved, -32768, 32767)).astype(np.int16), mr), covered, found
+    moved = np.rint(np.where(covered, moved, HU_MIN).clip(HU_MIN, 32767)).astype(np.int16)
+    check_hu(moved, "ct, laid on the MR", body=covered & body)
+    return to_image(moved, mr), covered, found
+
+
+def _bent(
+    mr: nib.Nifti1Image, ct: nib.Nifti1Image, rigid: Registration, body: np.ndarray
+) -> Registration:
+    """`register_bspline`, whose own advice is for those who call it."""
+    try:
+        return register_bspline(mr, ct, rigid=rigid, mask=body)
+    except Folded as error:
+        told = str(error).split(";")[0].removeprefix("moving: ")
+        raise BadInput(f"ct: {told}; register='rigid' does without bending") from None
+
+# %% ../nbs/03_prepare.ipynb #223c905c
+def _real(image: nib.Nifti1Image, name: str) -> tuple[nib.Nifti1Image, np.ndarray | None]:
+    """A volume without its fill, and where it holds data; itself and None where it is not filled."""
+    try:
+        values, data = without_fill(to_array(image))
+    except BadInput as error:
+        raise BadInput(f"{name}: {error}") from None
+    return (image if data is None else to_image(values, image)), data
+
+
+def _covered(
+    image: nib.Nifti1Image,
+    data: np.ndarray | None,
+    like: nib.Nifti1Image,
+    transform: "sitk.Transform",
+) -> np.ndarray:
+    """(D, H, W) bool on the grid of `like`: where a moved volume holds data, with no part of a fill mixed in."""
+    share = np.ones(to_array(image).shape, np.float32) if data is None else data.astype(np.float32)
+    moved = resample(to_image(share, image), like=like, transform=transform, fill=0)
+    return to_array(moved) > 0.99
 
 # %% ../nbs/03_prepare.ipynb #028e9df8
 def prepare_case(case: Case, recipe: Recipe = Recipe()) -> tuple[Case, dict[str, Any]]:
@@ -592,25 +631,23 @@ def prepare_case(case: Case, recipe: Recipe = Recipe()) -> tuple[Case, dict[str,
         mutual_information and normalized_mutual_information in the body, orientation, shift_mm, turn_deg, smallest_jacobian.
 
     Raises:
-        BadInput: a mask or a CT that lies outside the MR, a CT without air below 0 HU, or what the steps refuse.
+        BadInput: a mask or a CT that lies outside the MR, a CT that is not in HU (`hounsfield.check_hu`), or what the
+            steps refuse.
     """
-    first, *others = case.mr
-    grid = reorient(case.mr[first])
-    grid = grid if recipe.spacing_mm is None else resample(grid, spacing_mm=recipe.spacing_mm)
-    mr = {first: grid} | {name: resample(case.mr[name], like=grid) for name in others}
+    first, mr, data = _one_grid(case.mr, recipe.spacing_mm)
+    grid = mr[first]
     if case.mask is None:
         body = body_mask(to_array(grid))
     else:
         body = to_array(resample(case.mask, like=grid, interpolation="nearest", fill=0)) > 0
         if not body.any():
             raise BadInput("mask: expected to overlap with the MR, got a mask that lies outside it")
+    body &= data
     mr = {
         name: correct_bias(image, body)[0] if recipe.bias else image for name, image in mr.items()
     }
     ct, row = None, {}
     if case.ct is not None:
-        if not (lowest := to_array(case.ct).min()) < 0:
-            raise BadInput(f"ct: expected HU, with air below 0, got a minimum of {lowest:g}")
         ct, covered, row = _align(mr[first], case.ct, body, recipe)
         body &= covered
         pair = to_array(mr[first]), to_array(ct)
@@ -618,6 +655,25 @@ def prepare_case(case: Case, recipe: Recipe = Recipe()) -> tuple[Case, dict[str,
         row["normalized_mutual_information"] = normalized_mutual_information(*pair, mask=body)
     done = Case(case.id, mr, ct, to_image(body.astype(np.uint8), grid))
     return (done if recipe.margin_mm is None else _about_the_body(done, recipe.margin_mm)), row
+
+
+def _one_grid(
+    channels: Mapping[str, nib.Nifti1Image], spacing: Sequence[float] | None
+) -> tuple[str, dict[str, nib.Nifti1Image], np.ndarray]:
+    """Name of the first channel, all of them on its grid (patient axes LPS), and where all hold data."""
+    first = next(iter(channels))
+    real = {name: _real(reorient(image), name) for name, image in channels.items()}
+    grid = real[first][0]
+    grid = grid if spacing is None else resample(grid, spacing_mm=spacing)
+    mr = {n: grid if n == first else resample(image, like=grid) for n, (image, _) in real.items()}
+    data = np.ones(shape_of(grid), bool)
+    for image, holds in real.values():
+        if holds is not None:
+            share = to_image(holds.astype(np.float32), image)
+            data &= to_array(resample(share, like=grid, fill=1)) > 0.99
+    if not data.any():
+        raise BadInput("mr: expected some voxels at which every channel holds data, got none")
+    return first, mr, data
 
 
 def _about_the_body(case: Case, margin_mm: float) -> Case:

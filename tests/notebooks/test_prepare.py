@@ -223,7 +223,7 @@ def test_volumes_that_do_not_meet_are_named():
     for words, bad, recipe in (
         ("mask that lies outside", Case("a", case.mr, case.ct, far), Recipe(bias=False)),
         (
-            "air below 0",
+            "air below -200",
             Case("a", case.mr, to_image(to_array(case.ct) + 1024, case.ct)),
             Recipe(bias=False),
         ),
