@@ -31,6 +31,7 @@ _MODULES = (
     "view",
     "case_files",
     "downloads",
+    "layouts",
     "slice_cache",
     "datasets",
     "run_folder",
