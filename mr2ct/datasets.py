@@ -19,9 +19,10 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from .case_files import check_case, check_needs, describe_case, read_table
+from .case_files import check_case, check_needs, describe_case, left_out, read_table
 from .errors import BadInput
 from .files import whole_file
+from .layouts import by_modality, entries, layout_hint
 from .slice_cache import cache_folder, read_slice, stored_arrays
 from .volumes import VIEWS, read_case
 
@@ -139,7 +140,8 @@ def list_cases(folder: str | Path, check: bool = False, *, needs: str = "paired"
     Returns:
         Columns id, folder (absolute), split, group (patient), start, stop (axial slices in use), spacing_z_mm,
         spacing_y_mm, spacing_x_mm, slices, height, width, channels (names with spaces between), holds ("mr ct", "mr"
-        or "ct"), then any other column of the table. `attrs["note"]` describes the split in one sentence.
+        or "ct"), then any other column of the table. `attrs["note"]` describes the split in one
+        sentence, and names what the folder holds besides.
 
     Raises:
         BadInput: one line naming the file, what was expected and what came.
@@ -150,20 +152,12 @@ def list_cases(folder: str | Path, check: bool = False, *, needs: str = "paired"
             f"{folder}: expected a folder of cases, found {'a file' if folder.exists() else 'nothing'}"
         )
     csv, note = folder / "cases.csv", ""
-    found = [
-        p.name for p in sorted(folder.iterdir()) if p.name[0] != "." and any(p.glob("[!.]*.nii.gz"))
-    ]
+    found = [p.name for p in entries(folder) if any(p.glob("[!.]*.nii.gz"))]
     if csv.is_file():
         table = read_table(csv)
-    elif not found:
-        hint = (
-            " (this is a case itself: name the folder above it)"
-            if any(folder.glob("mr*.nii.gz"))
-            else ""
-        )
-        raise BadInput(
-            f"{folder}: expected case folders with mr.nii.gz and ct.nii.gz, found none{hint}"
-        )
+    elif not found or by_modality(folder):
+        found = f"found none{layout_hint(folder, prepared=True)}"
+        raise BadInput(f"{folder}: expected case folders with mr.nii.gz and ct.nii.gz, {found}")
     elif needs == "unpaired":
         table, note = _split_unpaired({n: describe_case(folder / n, needs)["holds"] for n in found})
     else:
@@ -173,7 +167,8 @@ def list_cases(folder: str | Path, check: bool = False, *, needs: str = "paired"
     if table["id"].nunique() == 1:
         note = _one_object_note(table)
     counts = ", ".join(f"{(table['split'] == s).sum()} {s}" for s in SPLITS)
-    table.attrs["note"] = note or f"Split by patient as cases.csv says: {counts}."
+    note = note or f"Split by patient as cases.csv says: {counts}."
+    table.attrs["note"] = " ".join(filter(None, (note, left_out(folder, table["id"]))))
     for path in dict.fromkeys(table["folder"]) if check else ():
         check_case(read_case(path, require=()), path, needs)
     return table

@@ -77,24 +77,23 @@ def hu_fault(hu: np.ndarray, body: np.ndarray | None = None) -> str | None:
     (None, 'air below -200, got a minimum of -1')
 
     Args:
-        hu: (D, H, W); voxels of `find_fill` do not count.
+        hu: (D, H, W); voxels of `find_fill` count as air and not as body.
         body: (D, H, W), above 0 inside; None takes what is no air, above -300.
 
     Returns:
         "what was expected, got what came" for the first of three questions that is answered with no: some air below
         -200; a median between -500 and 500 in the body; a range (1st to 99th percentile) of more than 100 in it.
     """
-    data = ~find_fill(hu)
-    real = hu[data]
-    if not real.size or not real.min() < -200:
-        got = f"a minimum of {real.min():g}" if real.size else "nothing but fill"
-        return f"air below -200, got {got}"
-    inside = hu[data & (np.asarray(body) > 0)] if body is not None else real[real > -300]
-    if not inside.size:
+    if not np.min(hu) < -200:
+        return f"air below -200, got a minimum of {np.min(hu):g}"
+    inside = ~find_fill(hu) & (hu > -300 if body is None else np.asarray(body) > 0)
+    if not inside.any():
         return "data in the body, got none"
-    low, median, high = np.percentile(inside, (1, 50, 99))
+    low, median, upper, high = np.percentile(hu[inside], (1, 50, 70, 99))
     if not abs(median) <= 500:
         return f"a median between -500 and 500 in the body, got {median:g}"
+    if body is None and upper > 500:
+        return f"at most 30 % of what is no air above 500, got its 70th percentile at {upper:g}"
     if not high - low > 100:
         return f"more than 100 between the densities in the body, got {high - low:g}"
     return None
@@ -113,13 +112,18 @@ def check_hu(
     Args:
         hu, body: see `hu_fault`.
         name: what the message calls it.
-        predicted: ask for air alone; what a network makes of the body may be anything, one value everywhere included.
+        predicted: ask for air alone, and take no fill for it; what a network makes of the body may be anything, one
+            value everywhere included.
 
     Raises:
         BadInput: the first question of `hu_fault` that is answered with no.
     """
-    fault = hu_fault(hu, body)
-    if fault and (not predicted or fault.startswith("air")):
+    if predicted:
+        lowest = np.min(np.where(find_fill(hu), np.inf, hu))
+        fault = None if lowest < -200 else f"air below -200, got a minimum of {lowest:g}"
+    else:
+        fault = hu_fault(hu, body)
+    if fault:
         raise BadInput(f"{name}: expected a CT in HU, with {fault}")
 
 # %% ../nbs/workshop/03_hounsfield.ipynb #d3dd61c1

@@ -39,6 +39,7 @@ from mr2ct.volumes import (
     save,
     scale_mr,
     to_array,
+    to_image,
     unit_to_hu,
     write_case,
 )
@@ -200,7 +201,9 @@ def test_bad_cases_name_the_file():
     broken[0, 0, 0] = np.nan
     faults = {
         ("mask.nii.gz", "empty mask"): nib.Nifti1Image(0 * hu, image.affine),
-        ("ct.nii.gz", "expected HU .* minimum of 24"): nib.Nifti1Image(hu + 1024, image.affine),
+        ("ct.nii.gz", "expected a CT in HU.* minimum of 24"): nib.Nifti1Image(
+            hu + 1024, image.affine
+        ),
         ("ct.nii.gz", "NaN"): nib.Nifti1Image(broken, image.affine),
     }
     for (name, text), bad in faults.items():
@@ -284,10 +287,12 @@ def test_cache_follows_its_source():
         SliceStore(folder, "train", cache=cache, extras=["labels"])
         assert not [p for p in cache.rglob(".*") if p.is_file()]
         changed = _tiny("p0")
-        changed.ct = make_image(np.full((14, 20, 24), -500, np.int16), (5, 2, 2))
+        changed.ct = to_image(to_array(changed.ct) - 100, changed.ct)
         write_case(changed, folder)
         after = SliceStore(folder, "train", cache=cache, extras=["labels"])[0]
-        assert np.allclose(unit_to_hu(after["ct"]), -500, atol=0.5)
+        assert np.allclose(
+            unit_to_hu(after["ct"]), np.maximum(unit_to_hu(before["ct"]) - 100, -1024), atol=1
+        )
         next(cache.rglob("ct-*.npy")).unlink()
         assert SliceStore(folder, "train", cache=cache)[0]["ct"].shape == (1, 20, 24)
 

@@ -50,6 +50,7 @@ def test_the_three_questions():
         "int16": hu.astype(np.int16),
         "filled": np.where(outside, -3024, hu),
         "metal": np.where(np.hypot(y, x) < 3, 30000, hu),
+        "circle inside the body": np.where(np.hypot(y, x) > 13, -2000, hu.clip(-150)),
         "no couch, air at -1024": np.clip(np.where(body, hu, -1024), -1024, 3071),
     }
     for name, values in right.items():
