@@ -23,6 +23,7 @@ from mr2ct.itk_tools import (
     all_starts,
     anatomy,
     body_of,
+    data_of,
     information_of,
     middle_mm,
     motion,
@@ -31,6 +32,7 @@ from mr2ct.itk_tools import (
     spline_weights,
     thinned,
     to_register,
+    with_data,
     with_rim,
 )
 from mr2ct.volumes import (
@@ -202,6 +204,7 @@ def _climb(
     steps: int,
     samples: int = 40_000,
     watch: Watch | None = None,
+    data: "sitk.Image | None" = None,
 ) -> "sitk.VersorRigid3DTransform":
     """Climb in Mattes' mutual information at one level; ITK raises RuntimeError where the volumes do not overlap."""
     import SimpleITK as sitk
@@ -209,6 +212,8 @@ def _climb(
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(32)
     method.SetMetricFixedMask(mask)
+    if data is not None:
+        method.SetMetricMovingMask(data)
     inside = int(sitk.GetArrayViewFromImage(mask).sum())
     if samples < inside:
         method.SetMetricSamplingStrategy(method.RANDOM)
@@ -264,12 +269,13 @@ def _best(
     steps: int,
     keep: int,
     watch: Watch | None = None,
+    data: "sitk.Image | None" = None,
 ) -> "dict[str, sitk.VersorRigid3DTransform]":
     """Climb from every start and keep the best few; the scanner's frame has an advantage of 5 %."""
     climbed, score = {}, {}
     for name, start in tried.items():
         try:
-            climbed[name] = _climb(*level, start, mm, seed, steps, watch=watch)
+            climbed[name] = _climb(*level, start, mm, seed, steps, watch=watch, data=data)
         except RuntimeError as error:
             if "outside" not in str(error):
                 raise
@@ -288,6 +294,7 @@ def register_rigid(
     moving: nib.Nifti1Image,
     *,
     mask: np.ndarray | None = None,
+    data: np.ndarray | None = None,
     starts: str = "auto",
     seed: int = 0,
     rim: float = 2.0,
@@ -298,6 +305,8 @@ def register_rigid(
     Args:
         fixed, moving: for example MR and CT, on any grids; at least 4 voxels along every axis.
         mask: (D, H, W), the body in `fixed`; None finds it with `body_mask`.
+        data: (D, H, W), where `moving` holds data; None looks for a fill value (`hounsfield.find_fill`). What is
+            filled does not count, and extremes (metal, spikes) are drawn in.
         starts: "frame" trusts that both lie in one scanner frame; "auto" also tries the bodies' centres in all 24
             axis-parallel orientations, and prefers the frame unless another is better by 5 %.
         seed: of the voxels that are sampled.
@@ -325,12 +334,12 @@ def register_rigid(
         body_of(mask, fixed),
     )
     full = to_itk(to_image(body.astype(np.float32), fixed))
-    middle = middle_mm(fixed, body)
+    middle, data = middle_mm(fixed, body), data_of(moving, data)
     tried = all_starts(middle, middle_mm(moving, anatomy(to_array(moving))))
     tried = tried if starts == "auto" else {"frame": tried["frame"]}
     for mm, steps, keep in ((12.0, 40, 3), (6.0, 100, 1), (3.0, 100, 1)):
         level = thinned(still, mm), thinned(free, mm), with_rim(thinned(full, mm), rim)
-        tried = _best(level, tried, mm, seed, steps, keep, watch)
+        tried = _best(level, tried, mm, seed, steps, keep, watch, data)
     ((name, transform),) = tried.items()
     shift = np.linalg.norm(np.array(transform.TransformPoint(middle.tolist())) - middle)
     turn = 2 * np.degrees(np.arcsin(min(1.0, np.linalg.norm(transform.GetVersor()[:3]))))
@@ -441,6 +450,7 @@ def register_bspline(
     *,
     rigid: Registration,
     mask: np.ndarray | None = None,
+    data: np.ndarray | None = None,
     knots_mm: float = 50.0,
     steps: int = 60,
     bending: float = 1e-3,
@@ -448,7 +458,7 @@ def register_bspline(
     """Bend `moving` onto `fixed`, after the rigid motion, by cubic B-splines and mutual information.
 
     Args:
-        fixed, moving, mask: as in `register_rigid`.
+        fixed, moving, mask, data: as in `register_rigid`.
         rigid: what `register_rigid` found.
         knots_mm: distance of the control points; smaller follows more and folds sooner.
         steps: of Adam, on voxels of 4 mm.
@@ -473,7 +483,6 @@ def register_bspline(
     whole = to_itk(to_image(body_of(mask, fixed).astype(np.float32), fixed))
     grid, thin = thinned(still, 4.0), thinned(free, 4.0)
     rim = with_rim(thinned(whole, 4.0), 2.0)
-    inside = sitk.GetArrayFromImage(rim) > 0
     cells = [max(1, round(n * s / knots_mm)) for n, s in zip(still.GetSize(), still.GetSpacing())]
     steps_xyz = np.array(grid.GetSpacing()) / still.GetSpacing()
     splines = [
@@ -482,6 +491,7 @@ def register_bspline(
     ][::-1]
     air = float(sitk.GetArrayViewFromImage(thin).min())
     moved = sitk.Resample(thin, grid, rigid.transform, sitk.sitkLinear, air)
+    inside = with_data(rim, data_of(moving, data), transform=rigid.transform)
     arrays = sitk.GetArrayFromImage(grid), sitk.GetArrayFromImage(moved)
     control = _bend(*arrays, inside, splines, np.array(grid.GetSpacing()), steps, bending)
     spline = spline_transform(still, cells, control.double().numpy())
@@ -570,9 +580,11 @@ def _align(
     ct = hu if data is None else to_image(np.where(data, to_array(hu), HU_MIN), ct)
     found, transform = {}, sitk.Transform()
     if recipe.register != "none":
-        result = register_rigid(mr, ct, mask=body, starts=recipe.starts, seed=recipe.seed)
+        result = register_rigid(
+            mr, ct, mask=body, data=data, starts=recipe.starts, seed=recipe.seed
+        )
         if recipe.register == "bspline":
-            result = _bent(mr, ct, result, body)
+            result = _bent(mr, ct, result, {"mask": body, "data": data})
         transform = result.transform
         found = {
             k: getattr(result, k)
@@ -586,18 +598,21 @@ def _align(
     check_hu(moved, "ct, laid on the MR", body=covered & body)
     return to_image(moved, mr), covered, found
 
-
+# %% ../nbs/03_prepare.ipynb #ffd62938
 def _bent(
-    mr: nib.Nifti1Image, ct: nib.Nifti1Image, rigid: Registration, body: np.ndarray
+    mr: nib.Nifti1Image,
+    ct: nib.Nifti1Image,
+    rigid: Registration,
+    where: Mapping[str, np.ndarray | None],
 ) -> Registration:
     """`register_bspline`, whose own advice is for those who call it."""
     try:
-        return register_bspline(mr, ct, rigid=rigid, mask=body)
+        return register_bspline(mr, ct, rigid=rigid, **where)
     except Folded as error:
         told = str(error).split(";")[0].removeprefix("moving: ")
         raise BadInput(f"ct: {told}; register='rigid' does without bending") from None
 
-# %% ../nbs/03_prepare.ipynb #223c905c
+# %% ../nbs/03_prepare.ipynb #ef3f371e
 def _real(image: nib.Nifti1Image, name: str) -> tuple[nib.Nifti1Image, np.ndarray | None]:
     """A volume without its fill, and where it holds data; itself and None where it is not filled."""
     try:
