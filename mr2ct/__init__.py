@@ -66,6 +66,7 @@ _MODULES = (
     "maps",
     "trials",
     "studies",
+    "folders",
     "your_data",
     "cli",
 )

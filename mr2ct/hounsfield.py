@@ -8,12 +8,13 @@ __all__ = ['find_fill', 'without_fill', 'hu_fault', 'check_hu', 'usual_range', '
 # %% ../nbs/workshop/03_hounsfield.ipynb #f2f9f8cb
 import numpy as np
 
+from .dicom import border_pieces
 from .errors import BadInput
 from .volumes import HU_MAX, HU_MIN
 
 # %% ../nbs/workshop/03_hounsfield.ipynb #58f22e68
-def find_fill(values: np.ndarray, padding: float | None = None) -> np.ndarray:
-    """Where a volume holds a fill value in place of data.
+def find_fill(values: np.ndarray) -> np.ndarray:
+    """Where an array holds a fill value in place of data.
 
     >>> hu = np.full((1, 5, 5), 40)
     >>> hu[0, 0] = -2000  # outside of the scanner's circle
@@ -23,28 +24,15 @@ def find_fill(values: np.ndarray, padding: float | None = None) -> np.ndarray:
 
     Args:
         values: (D, H, W), HU, or an MR's intensities.
-        padding: the value that the scanner's tag names, rescaled; None knows of none.
 
     Returns:
-        (D, H, W) bool: voxels equal to `padding`, and those below -1024 in a piece that reaches the border of a slice.
+        (D, H, W) bool: voxels below -1024 in a piece that reaches the border of its axial slice.
     """
-    from scipy import ndimage
-
-    values = np.asarray(values)
-    low = values < HU_MIN
-    named = np.zeros(values.shape, bool) if padding is None else values == padding
-    if not low.any():
-        return named
-    pieces, _ = ndimage.label(low)
-    edge = np.concatenate([pieces[:, [0, -1]].ravel(), pieces[:, :, [0, -1]].ravel()])
-    at_edge = np.zeros(pieces.max() + 1, bool)
-    at_edge[edge] = True
-    at_edge[0] = False
-    return named | at_edge[pieces]
+    return border_pieces(np.asarray(values) < HU_MIN)
 
 
 def without_fill(
-    values: np.ndarray, padding: float | None = None
+    values: np.ndarray, fill: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The volume with the lowest real value in place of its fill, and where it holds data.
 
@@ -53,7 +41,8 @@ def without_fill(
     ([[[-900.0, -900.0, 30.0, -900.0]]], [[[False, True, True, False]]])
 
     Args:
-        values, padding: see `find_fill`.
+        values: (D, H, W).
+        fill: (D, H, W) bool, from `volumes.no_data`; None asks `find_fill`.
 
     Returns:
         A volume of the same shape and type, and (D, H, W) bool, or `values` itself and None where nothing is filled.
@@ -61,7 +50,7 @@ def without_fill(
     Raises:
         BadInput: a volume that is nothing but fill.
     """
-    fill = find_fill(values, padding)
+    fill = find_fill(values) if fill is None else fill
     if not fill.any():
         return values, None
     if fill.all():

@@ -40,6 +40,7 @@ from mr2ct.volumes import (
     Case,
     body_mask,
     crop_or_pad,
+    no_data,
     reorient,
     resample,
     shape_of,
@@ -49,6 +50,7 @@ from mr2ct.volumes import (
     to_itk,
 )
 
+# %% ../nbs/03_prepare.ipynb #a6641be3
 if TYPE_CHECKING:  # it takes a third of a second to start
     import SimpleITK as sitk
 
@@ -497,9 +499,8 @@ def register_bspline(
     spline = spline_transform(still, cells, control.double().numpy())
     jacobian = smallest_jacobian(spline, grid, inside)
     if not jacobian > 0:
-        raise Folded(
-            f"moving: expected no folds, got a Jacobian of {jacobian:.2f}; use larger knots_mm or bending"
-        )
+        folds = f"moving: expected no folds, got a Jacobian of {jacobian:.2f}"
+        raise Folded(f"{folds}; use larger knots_mm or bending")
     both = sitk.CompositeTransform([rigid.transform, spline])  # the last one is applied first
     gained = information_of((grid, thin, rim), both)
     return replace(rigid, transform=both, information=gained, smallest_jacobian=jacobian)
@@ -575,7 +576,7 @@ def _align(
     """The CT on the MR's grid as int16 HU, where it has data, and what the registration found."""
     import SimpleITK as sitk
 
-    hu, data = _real(ct, "ct")
+    hu, data = _real(ct, "ct")  # at once: a DICOM tag's word does not outlive a change of grid
     check_hu(to_array(hu), "ct")
     ct = hu if data is None else to_image(np.where(data, to_array(hu), HU_MIN), ct)
     found, transform = {}, sitk.Transform()
@@ -598,7 +599,7 @@ def _align(
     check_hu(moved, "ct, laid on the MR", body=covered & body)
     return to_image(moved, mr), covered, found
 
-# %% ../nbs/03_prepare.ipynb #ffd62938
+# %% ../nbs/03_prepare.ipynb #b320ad6a
 def _bent(
     mr: nib.Nifti1Image,
     ct: nib.Nifti1Image,
@@ -612,11 +613,11 @@ def _bent(
         told = str(error).split(";")[0].removeprefix("moving: ")
         raise BadInput(f"ct: {told}; register='rigid' does without bending") from None
 
-# %% ../nbs/03_prepare.ipynb #ef3f371e
+# %% ../nbs/03_prepare.ipynb #ba524918
 def _real(image: nib.Nifti1Image, name: str) -> tuple[nib.Nifti1Image, np.ndarray | None]:
     """A volume without its fill, and where it holds data; itself and None where it is not filled."""
     try:
-        values, data = without_fill(to_array(image))
+        values, data = without_fill(to_array(image), no_data(image))
     except BadInput as error:
         raise BadInput(f"{name}: {error}") from None
     return (image if data is None else to_image(values, image)), data
@@ -671,14 +672,14 @@ def prepare_case(case: Case, recipe: Recipe = Recipe()) -> tuple[Case, dict[str,
     done = Case(case.id, mr, ct, to_image(body.astype(np.uint8), grid))
     return (done if recipe.margin_mm is None else _about_the_body(done, recipe.margin_mm)), row
 
-
+# %% ../nbs/03_prepare.ipynb #0d536f11
 def _one_grid(
     channels: Mapping[str, nib.Nifti1Image], spacing: Sequence[float] | None
 ) -> tuple[str, dict[str, nib.Nifti1Image], np.ndarray]:
     """Name of the first channel, all of them on its grid (patient axes LPS), and where all hold data."""
     first = next(iter(channels))
-    real = {name: _real(reorient(image), name) for name, image in channels.items()}
-    grid = real[first][0]
+    real = {name: _real(image, name) for name, image in channels.items()}
+    grid = reorient(real[first][0])
     grid = grid if spacing is None else resample(grid, spacing_mm=spacing)
     mr = {n: grid if n == first else resample(image, like=grid) for n, (image, _) in real.items()}
     data = np.ones(shape_of(grid), bool)
