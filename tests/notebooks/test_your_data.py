@@ -13,7 +13,8 @@ from mr2ct.errors import BadInput
 from mr2ct.phantom import make_case
 from mr2ct.prepare import Recipe
 from mr2ct.volumes import load, read_case, save, to_array, to_image, write_case
-from mr2ct.your_data import find_raw, pair_up, prepare_folder, score_all
+from mr2ct.folders import find_raw
+from mr2ct.your_data import pair_up, prepare_folder, score_all, write_table
 
 
 def _raw(folder: Path, name: str, seed: int, ending: str) -> None:
