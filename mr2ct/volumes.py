@@ -493,7 +493,7 @@ def _read_nifti(path: Path) -> nib.Nifti1Image:
         notice(f"{path}: odd header: {'; '.join(dict.fromkeys(mended))}")
     return image
 
-
+# %% ../nbs/01_volumes.ipynb #73b1219d
 def _read_itk(path: Path) -> nib.Nifti1Image:
     import SimpleITK as sitk
 
