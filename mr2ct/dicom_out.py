@@ -113,7 +113,7 @@ def _whose(tags: "pydicom.Dataset", mr: "pydicom.Dataset", keep_identifiers: boo
         tags.PatientIdentityRemoved = "YES"
         tags.DeidentificationMethod = "written anew; of the MR only study and frame of reference"
 
-# %% ../nbs/workshop/02_dicom_out.ipynb #98501ccd
+# %% ../nbs/workshop/02_dicom_out.ipynb #2e83e361
 def _shared_tags(
     mr: "pydicom.Dataset", *, keep_identifiers: bool, description: str, model: str, weights: str
 ) -> "pydicom.Dataset":
@@ -219,7 +219,7 @@ def _write_series(
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(folder)) from error
 
-
+# %% ../nbs/workshop/02_dicom_out.ipynb #9ba4a6ac
 def save_dicom(
     sct: nib.Nifti1Image,
     folder: str | Path,

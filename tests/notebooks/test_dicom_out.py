@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from mr2ct.dicom_out import save_dicom
 from mr2ct.errors import BadInput, Notice
-from mr2ct.volumes import load, make_image, reorient, resample, same_grid, to_array, to_image
+from mr2ct.volumes import load, reorient, resample, same_grid, to_array, to_image
 
 SECRETS = {
     "PatientName": "Winter^Eva",
@@ -67,11 +67,11 @@ DIRECTIONS = {
 
 
 def made_up(like: nib.Nifti1Image) -> nib.Nifti1Image:
-    """HU from -1024 to 3000 on the grid of an MR, the highest at a place of its own."""
-    shape = to_array(like).shape
-    hu = np.random.default_rng(0).integers(-1024, 2900, shape).astype(np.int16)
-    hu[1, 2, -1] = 3000  # far on the patient's left
-    return to_image(hu, like)
+    """HU from -1024 to 3000 on the grid of an MR, the highest in the voxel farthest on the patient's left."""
+    hu = np.random.default_rng(0).integers(-1024, 2900, like.shape).astype(np.int16)
+    places = np.indices(like.shape).reshape(3, -1).T @ like.affine[0, :3]  # x runs to the right
+    hu.flat[int(places.argmin())] = 3000
+    return nib.Nifti1Image(hu, like.affine)
 
 
 def test_voxels_and_places_come_back_for_us_for_itk_and_for_pydicom():
@@ -87,8 +87,9 @@ def test_voxels_and_places_come_back_for_us_for_itk_and_for_pydicom():
                 assert np.abs(again.affine - sct.affine).max() < 1e-3
                 marker = np.argwhere(np.asarray(again.dataobj) == 3000)
                 assert len(marker) == 1
-                middle = (again.affine @ [*(np.array(again.shape) - 1) / 2, 1])[0]
-                assert (again.affine @ [*marker[0], 1])[0] < middle, "left is no longer left"
+                lowest = (np.indices(sct.shape).reshape(3, -1).T @ sct.affine[0, :3]).min()
+                x = (again.affine @ [*marker[0], 1])[0]
+                assert abs(x - lowest - sct.affine[0, 3]) < 1e-3, "left is no longer left"
                 files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(out))
                 itk = sitk.ReadImage(files)
                 index = [int(i) for i in marker[0]]
