@@ -16,6 +16,7 @@ _MODULES = (
     "dicom",
     "volumes",
     "anatomy",
+    "dicom_out",
     "space",
     "subject",
     "phantom",

@@ -10,10 +10,12 @@ __all__ = ['HU_MIN', 'HU_MAX', 'VIEWS', 'storable', 'to_array', 'shape_of', 'spa
 
 # %% ../nbs/01_volumes.ipynb #b4af5d0b
 import errno
+import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -444,31 +446,54 @@ class _Nifti(nib.Nifti1Image):
         quaternion_threshold = -1e-5
 
 
+def _own_voxels(stored: nib.arrayproxy.ArrayProxy) -> np.ndarray:
+    """The voxels with the factors of the file applied, in memory of their own; whole numbers stay integers."""
+    scaled = np.asanyarray(stored)
+    if stored.dtype.kind in "iu" and scaled.dtype.kind == "f":
+        whole = float(stored.slope).is_integer() and float(stored.inter).is_integer()
+        fits = whole and scaled.size and np.abs(scaled).max() < 2**31
+        small = fits and -(2**15) <= scaled.min() and scaled.max() < 2**15
+        scaled = scaled.astype(np.int16 if small else np.int32 if fits else np.float32)
+    return np.array(scaled, order="K")  # and no window on a file that may change
+
+# %% ../nbs/01_volumes.ipynb #e351c03c
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """What nibabel logs of a header that it mends on its own; printed, the lines would name no file."""
+    said: list[str] = []
+    listener = logging.Handler()
+    listener.emit = lambda record: said.append(record.getMessage())
+    logger = nib.imageglobals.logger
+    before, logger.handlers = logger.handlers, [listener]
+    try:
+        yield said
+    finally:
+        logger.handlers = before
+
+
 def _read_nifti(path: Path) -> nib.Nifti1Image:
     try:
-        try:
-            image = nib.load(path)
-        except ValueError as why:
-            if "w2 should be positive" not in str(why):
-                raise
-            image = _Nifti.from_filename(path)
-        _check_header(path, image.header)
-        data, scaled = image.dataobj, np.asanyarray(image.dataobj)
-        slope, inter = data.slope, data.inter
-        if data.dtype.kind in "iu" and scaled.dtype.kind == "f":
-            whole = float(slope).is_integer() and float(inter).is_integer()
-            fits = whole and scaled.size and np.abs(scaled).max() < 2**31
-            small = fits and -(2**15) <= scaled.min() and scaled.max() < 2**15
-            scaled = scaled.astype(np.int16 if small else np.int32 if fits else np.float32)
-        owned = np.array(scaled, order="K")  # and no window on a file that may change
-        return _image(owned, _in_mm(path, image), image.header)
+        with _listening() as said, np.errstate(invalid="ignore"):
+            try:
+                image = nib.load(path)
+            except ValueError as why:
+                if "w2 should be positive" not in str(why):
+                    raise
+                image = _Nifti.from_filename(path)
+            _check_header(path, image.header)
+            plain = None if isinstance(image, _Nifti) else image.header
+            mended = [text for text in said if "SPM" not in text]
+            image = _image(_own_voxels(image.dataobj), _in_mm(path, image), plain)
     except BadInput:
         raise
     except Exception as why:  # a header of random bytes can raise almost anything in there
         told = " ".join(str(why).split()) or type(why).__name__
         raise BadInput(f"{path}: expected a whole NIfTI file, got: {told}") from None
+    if mended:
+        notice(f"{path}: odd header: {'; '.join(dict.fromkeys(mended))}")
+    return image
 
-
+# %% ../nbs/01_volumes.ipynb #73b1219d
 def _read_itk(path: Path) -> nib.Nifti1Image:
     import SimpleITK as sitk
 
@@ -535,6 +560,8 @@ def _checked(path: Path, image: nib.Nifti1Image, components: int) -> nib.Nifti1I
     if image.ndim != wanted or (components > 1 and image.shape[3] != components):
         kind = "a 3-D volume" if components == 1 else f"a volume of {components}-vectors"
         raise BadInput(f"{path}: expected {kind}, got shape {image.shape}")
+    if 0 in image.shape:
+        raise BadInput(f"{path}: expected some voxels, got shape {image.shape}")
     if not np.isfinite(image.affine).all():
         raise BadInput(f"{path}: expected a finite affine, got {image.affine[:3].tolist()}")
     if abs(np.linalg.det(image.affine[:3, :3])) < 1e-9:
