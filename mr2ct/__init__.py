@@ -68,6 +68,8 @@ _MODULES = (
     "trials",
     "studies",
     "folders",
+    "terminal",
+    "to_files",
     "your_data",
     "cli",
 )

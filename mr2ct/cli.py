@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'Devices', 'Nodes', 'Precision', 'Accelerator', 'Cases', 'ProfileName', 'Rigid', 'Deform', 'Names', 'Workers',
-           'Shape', 'STOPPED', 'main', 'options', 'phantom', 'train', 'synthesize', 'prepare', 'score', 'bench',
-           'methods', 'study']
+           'Shape', 'Series', 'Echo', 'Straighten', 'STOPPED', 'main', 'options', 'phantom', 'train', 'synthesize',
+           'prepare', 'score', 'bench', 'methods', 'study']
 
 # %% ../nbs/90_command_line.ipynb #c35202a2
 import os
@@ -20,6 +20,7 @@ import typer
 from . import __version__
 from .errors import BadInput
 from .files import check_folder, check_writable, whole_file
+from .terminal import Failed, in_options, notices_on_stderr, options_of, usage_line
 
 # %% ../nbs/90_command_line.ipynb #04d16a21
 app = typer.Typer(
@@ -42,6 +43,12 @@ Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes at a time; as cores and memory allow.")
 ]
 Shape = Annotated[tuple[int, int, int], typer.Option(help="Slices, rows, columns.")]
+Series = Annotated[
+    list[str] | None,
+    typer.Option(help="DICOM series of the MR, by description or UID; ct=… for the CT's."),
+]
+Echo = Annotated[int | None, typer.Option(min=1, help="DICOM: which of several echoes.")]
+Straighten = Annotated[bool, typer.Option(help="DICOM: resample slices of a tilted gantry.")]
 
 # %% ../nbs/90_command_line.ipynb #9da3fef3
 STOPPED = {
@@ -57,25 +64,30 @@ STOPPED = {
 def main() -> None:
     """Entry point of the command `mr2ct`; whatever is not foreseen here is a fault of ours and keeps its traceback.
 
-    Exit codes: 0 done; 1 the training diverged; 2 bad input, or a file that cannot be read or written;
-    130 stopped by hand.
+    Exit codes: 0 done; 1 the training diverged, or a patient met a fault of ours; 2 bad input, or a file that cannot be
+    read or written; 130 stopped by hand.
     """
     command = next((word for word in sys.argv[1:] if word[0:1] != "-"), "")
+    known = {c.name or c.callback.__name__: options_of(c.callback) for c in _commands()}
+    options = known.get(command, [])
     try:
-        code, text = app(standalone_mode=False) or 0, ""  # Typer turns Ctrl-C into the number 130
+        with notices_on_stderr("mr2ct", options):
+            code, text = app(standalone_mode=False) or 0, ""  # Ctrl-C becomes the number 130
     except BadInput as error:
-        code, text = 2, str(error)
+        code, text = 2, in_options(str(error), options)
     except OSError as error:
         why = error.strerror or error
         code, text = 2, f"{error.filename or command}: expected to read or write it, got: {why}"
-    except FloatingPointError as error:
+    except (Failed, FloatingPointError) as error:
         code, text = 1, str(error)
+    except MemoryError as error:
+        code, text = 2, f"{command}: expected more memory than there is ({error})"
     except KeyboardInterrupt:
         code, text = 130, ""
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        code, text = 2, _usage(error, command)
+        code, text = 2, usage_line(error, f"mr2ct {command}" if command in known else "mr2ct")
     if code == 130:
         text = f"stopped; {STOPPED.get(command, 'nothing was written')}"
     if text:
@@ -83,14 +95,8 @@ def main() -> None:
     sys.exit(code)
 
 # %% ../nbs/90_command_line.ipynb #6a6c90d5
-def _usage(error: Exception, command: str) -> str:
-    """One line for a mistake in the words of a command, or "" where Typer shows the help instead."""
-    if type(error).__name__ == "NoArgsIsHelpError":
-        error.show()
-        return ""
-    known = {c.name or c.callback.__name__ for c in app.registered_commands}
-    words = f"mr2ct {command}" if command in known else "mr2ct"
-    return f"{error.format_message()} (`{words} --help` lists what it takes)"
+def _commands() -> list:
+    return app.registered_commands
 
 
 def _show_version(wanted: bool) -> None:
@@ -189,7 +195,7 @@ def synthesize(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="MR files in the order of training, or one case folder; then the output."
+            help="MRs in the order of training, or one case folder; then the output, a file or, with --dicom, a folder."
         ),
     ],
     *,
@@ -197,52 +203,30 @@ def synthesize(
         Path | None, typer.Option(help="Body mask; found in the MR where not given.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, …")] = "cpu",
+    series: Series = None,
+    echo: Echo = None,
+    dicom: Annotated[
+        Path | None, typer.Option(help="Write a DICOM series on the grid of this MR series.")
+    ] = None,
+    keep_identifiers: Annotated[
+        bool, typer.Option(help="DICOM: keep the patient's name and number.")
+    ] = False,
 ) -> None:
     """Turn an MR into a synthetic CT: int16 HU on the MR's own grid."""
-    from mr2ct.ladder import load_run
-    from mr2ct.training import synthesize as synthesize_case
-    from mr2ct.volumes import check_target, save
+    from mr2ct.folders import Reading
+    from mr2ct.to_files import synthesize_files
 
-    *sources, out = paths
-    if not sources:
+    if len(paths) < 2:
         raise BadInput(
-            f"{out}: expected MR files or a case folder, then the output file, got one path"
+            f"{paths[0]}: expected MR files or a case folder, then the output, got one path"
         )
-    check_target(out)
-    method, config = load_run(run)
-    case = _case_of(sources, config["channels"], run, mask)
-    try:
-        method.to(device)
-    except (RuntimeError, AssertionError) as error:
-        raise BadInput(
-            f"device: expected a device of this machine, got {device!r} ({error})"
-        ) from None
-    try:
-        sct = synthesize_case(method, case, channels=config["channels"], progress=True)
-    except BadInput as error:
-        raise BadInput(f"{sources[0]}: {error}") from None
-    print(save(sct, out))
-
-# %% ../nbs/90_command_line.ipynb #6e94644c
-def _case_of(sources: list[Path], channels: list[str], run: Path, mask: Path | None) -> "Case":  # noqa: F821
-    """The case that MR files, in the order of training, or one case folder describe."""
-    from mr2ct.volumes import Case, check_same_grid, load, read_case
-    from mr2ct.your_data import read_mask
-
-    if len(sources) == 1 and sources[0].is_dir():
-        case = read_case(sources[0], extras=())
-        images = {str(sources[0]): next(iter(case.mr.values()))}
-    elif len(sources) != len(channels):
-        raise BadInput(
-            f"{run}: expected {len(channels)} MR file(s) ({', '.join(channels)}), got {len(sources)}"
+    reading = Reading(tuple(series or ()), echo)
+    like = {"dicom": dicom, "keep_identifiers": keep_identifiers}
+    print(
+        synthesize_files(
+            run, paths[:-1], out=paths[-1], mask=mask, device=device, reading=reading, **like
         )
-    else:
-        images = {str(p): load(p) for p in sources}
-        case = Case(sources[0].name, dict(zip(channels, images.values(), strict=True)))
-    if mask is not None:
-        images[str(mask)] = case.mask = read_mask(mask)
-    check_same_grid(images)
-    return case
+    )
 
 # %% ../nbs/90_command_line.ipynb #5c953350
 @app.command()
@@ -259,21 +243,26 @@ def prepare(
     margin: Annotated[float, typer.Option(min=0, help="Air left round the body, mm.")] = 10.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the registration.")] = 0,
     workers: Workers = None,
+    series: Series = None,
+    echo: Echo = None,
+    straighten: Straighten = False,
 ) -> None:
     """Turn raw cases of any format and grid into a data set; started again, it goes on."""
+    from mr2ct.folders import Reading
     from mr2ct.prepare import Recipe
     from mr2ct.your_data import prepare_folder, write_table
 
     recipe = Recipe(spacing, bias, register=register, starts=starts, margin_mm=margin, seed=seed)
-    rows = prepare_folder(
-        source, out, recipe=recipe, workers=workers, say=lambda line: print(line, flush=True)
-    )
+    reading, options = Reading(tuple(series or ()), echo, straighten), options_of(prepare)
+    say = lambda line: print(in_options(line, options), flush=True)
+    rows = prepare_folder(source, out, recipe=recipe, reading=reading, workers=workers, say=say)
     refused = list(rows.loc[rows["refused"] != "", "id"])
     if len(refused) < len(rows):
         print(write_table(out, rows))
         print(out)
     if refused:
-        raise BadInput(
+        wrong = Failed if rows["unforeseen"].any() else BadInput
+        raise wrong(
             f"{source}: expected {len(rows)} cases that can be prepared, got {len(refused)} "
             f"that cannot, named above: {', '.join(refused)}"
         )

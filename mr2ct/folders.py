@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['find_raw', 'find_cases', 'Reading', 'read_raw', 'read_mask', 'read_sources', 'one_volume', 'by_name', 'masks_beside']
 
-# %% ../nbs/workshop/55_folders.ipynb #40367dd7
+# %% ../nbs/workshop/55_folders.ipynb #1de3d71e
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from mr2ct.layouts import (
 )
 from .volumes import Case, check_same_grid, load, to_array
 
-# %% ../nbs/workshop/55_folders.ipynb #a80e10cd
+# %% ../nbs/workshop/55_folders.ipynb #6790024e
 def find_raw(folder: str | Path) -> dict[str, Path]:
     """The volumes of one raw case: `mr`, `mr_<channel>`, `ct`, `mask`, in any format or as a DICOM folder or zip.
 
@@ -54,7 +54,7 @@ def find_raw(folder: str | Path) -> dict[str, Path]:
         found[name] = path
     return found
 
-# %% ../nbs/workshop/55_folders.ipynb #8980d728
+# %% ../nbs/workshop/55_folders.ipynb #273ed311
 def find_cases(source: str | Path) -> tuple[dict[str, Path], list[str]]:
     """The raw cases of a folder, and what else lies in it.
 
@@ -86,7 +86,7 @@ def find_cases(source: str | Path) -> tuple[dict[str, Path], list[str]]:
     left += [p.name for p in entries(source) if p.is_file() and volume_name(p)]
     return cases, left
 
-# %% ../nbs/workshop/55_folders.ipynb #2ae25568
+# %% ../nbs/workshop/55_folders.ipynb #5a6de87e
 def _is_case(folder: Path) -> bool:
     """Whether a folder is a case itself: it holds a CT or an MR's file; a lone folder mr_… may be a patient."""
     named = [(volume_name(p) or "", p) for p in entries(folder)]
@@ -101,7 +101,7 @@ def _may_be_case(folder: Path) -> bool:
     except OSError:
         return True
 
-# %% ../nbs/workshop/55_folders.ipynb #2fbb039e
+# %% ../nbs/workshop/55_folders.ipynb #51d551d6
 @dataclass(frozen=True)
 class Reading:
     """Which DICOM series, echo and slices are meant, for all patients.
@@ -148,7 +148,7 @@ def _split_series(word: str) -> tuple[str, str]:
     name, mark, series = word.partition("=")
     return (name.lower(), series) if mark and is_raw_name(name) else ("mr", word)
 
-
+# %% ../nbs/workshop/55_folders.ipynb #b963ceac
 def read_raw(
     folder: str | Path, reading: Reading = Reading()
 ) -> tuple[dict[str, nib.Nifti1Image], list[str]]:
@@ -192,7 +192,7 @@ def _check_channel(image: nib.Nifti1Image, path: Path) -> None:
             "begin with mr)"
         )
 
-# %% ../nbs/workshop/55_folders.ipynb #2fae2223
+# %% ../nbs/workshop/55_folders.ipynb #986d128c
 def read_mask(path: Path) -> nib.Nifti1Image:
     """A mask that holds something.
 
@@ -236,13 +236,16 @@ def read_sources(
     else:
         told = f"{len(channels)} MR file(s) ({', '.join(channels)}), or one case folder"
         raise BadInput(f"{sources[0]}: expected {told}, got {len(sources)} path(s)")
-    mr = {name: load(path, **reading.options("mr")) for name, path in files.items()}
+    mr = {
+        name: load(path, **reading.options("mr" if name == "mr" else f"mr_{name}"))
+        for name, path in files.items()
+    }
     images = {str(files[name]): image for name, image in mr.items()}
     body = None if mask is None else read_mask(mask)
     check_same_grid(images | ({} if body is None else {str(mask): body}))
     return Case(sources[0].resolve().name, mr, mask=body)
 
-# %% ../nbs/workshop/55_folders.ipynb #b933d07f
+# %% ../nbs/workshop/55_folders.ipynb #ce7ae002
 def one_volume(folder: Path, names: Iterable[str]) -> Path | None:
     """The volume of the first of some names that a folder holds; None where it holds none.
 

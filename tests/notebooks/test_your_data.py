@@ -108,3 +108,151 @@ def test_rows_of_scores_and_what_is_refused():
         (folder / "file").write_text("")
         with pytest.raises(BadInput, match="file: expected a folder, got a file"):
             prepare_folder(folder / "data", folder / "file", workers=1)
+
+
+import os
+from unittest import mock
+
+from mr2ct.folders import Reading
+from mr2ct.volumes import make_image
+from mr2ct.your_data import _run_jobs
+
+
+def _body(shape: tuple = (10, 48, 48)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    "MR, HU and body of a cylinder with fat, muscle, bone and gas."
+    rng = np.random.default_rng(0)
+    _, y, x = np.indices(shape) - np.array([0, 24, 24])[:, None, None, None]
+    r = np.hypot(y, 0.8 * x)
+    parts = [np.hypot(y + 5, x) < 3, np.hypot(y, x - 9) < 4, r < 13, r < 17]
+    mr = np.select(parts, [5, 80, 400, 900], 0) + rng.uniform(0, 9, shape)
+    hu = np.select(parts, [-950, 900, 50, -100], -1000) + rng.normal(0, 8, shape)
+    return mr.astype(np.float32), np.rint(hu).astype(np.int16), r < 17
+
+
+def _write(folder: Path, ending: str = ".nii.gz", **volumes: np.ndarray) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in volumes.items():
+        save(make_image(array, (5, 3, 3)), folder / f"{name}{ending}")
+    return folder
+
+
+PLAIN = Recipe(register="none", bias=False)
+
+
+def test_what_happens_to_one_patient_is_its_own_affair(tmp_path):
+    mr, hu, _ = _body()
+    for name in ("p0", "p1", "p2"):
+        _write(tmp_path / "raw" / name, mr=mr, ct=hu)
+    _write(tmp_path / "raw" / "p3" / "deeper", mr=mr)
+    _write(tmp_path / "raw" / "p4", mr_mask=(mr > 50).astype(np.uint8), mr=mr, ct=hu)
+    _write(tmp_path / "raw" / "p5", mr=mr, CT_reg=hu)
+    (tmp_path / "raw" / "p2" / "ct").mkdir()
+    lines: list[str] = []
+    real = __import__("mr2ct.prepare", fromlist=["x"]).prepare_case
+
+    def odd(case, recipe):
+        return {}["lost"] if case.id == "p1" else real(case, recipe)
+
+    options = {"recipe": PLAIN, "workers": 1, "say": lines.append}
+    with mock.patch("mr2ct.your_data.prepare_case", odd):
+        rows = prepare_folder(tmp_path / "raw", tmp_path / "out", **options).set_index("id")
+    assert list(rows.index) == ["p0", "p1", "p2", "p4", "p5"]
+    assert "KeyError: 'lost'" in rows["refused"]["p1"] and rows["unforeseen"]["p1"]
+    kept = tmp_path / "out" / ".prepared" / "p1.traceback.txt"
+    assert str(kept) in rows["refused"]["p1"] and "KeyError" in kept.read_text()
+    assert "one volume called ct" in rows["refused"]["p2"] and not rows["unforeseen"]["p2"]
+    assert "a mask?" in rows["refused"]["p4"]
+    assert "left alone: CT_reg.nii.gz" in rows["notes"]["p5"]
+    assert any("p3 (deeper/)" in line for line in lines)
+    assert {p.name for p in (tmp_path / "out").glob("p*")} == {"p0", "p5"}
+    again = prepare_folder(tmp_path / "raw", tmp_path / "out", **options).set_index("id")
+    assert again["refused"]["p1"] == "" and again["kept"]["p0"] and not again["kept"]["p1"]
+
+
+class _Deadly:
+    "Ends the process that unpickles it, as the system does when memory runs out."
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_process_that_is_killed_takes_no_other_patient_along(tmp_path):
+    mr, hu, _ = _body()
+    jobs = []
+    for name in ("p0", "p1", "p2"):
+        folder = _write(tmp_path / "raw" / name, mr=mr, ct=hu)
+        recipe = _Deadly() if name == "p1" else PLAIN
+        jobs.append((name, folder, tmp_path / "out", recipe, Reading()))
+    rows = {row["id"]: row for row in _run_jobs(jobs, 2)}
+    assert set(rows) == {"p0", "p1", "p2"} and "killed" in rows["p1"]["refused"]
+    assert not rows["p0"].get("refused") and not rows["p2"].get("refused")
+
+
+@pytest.mark.parametrize("fill", [-1500, -2000, -3024, -32768])
+def test_fill_is_no_data(tmp_path, fill):
+    mr, hu, body = _body()
+    _, y, x = np.indices(hu.shape) - np.array([0, 24, 24])[:, None, None, None]
+    outside = np.hypot(y, x) > 15
+    filled = np.where(outside, fill, hu).astype(np.int16)
+    _write(tmp_path / "raw" / "p0", mr=mr, ct=filled, mask=body.astype(np.uint8))
+    recipe = Recipe(register="none", bias=False, margin_mm=None)
+    rows = prepare_folder(tmp_path / "raw", tmp_path / "out", recipe=recipe, workers=1)
+    assert list(rows["refused"]) == [""]
+    case = read_case(tmp_path / "out" / "p0")
+    assert to_array(case.ct).min() == -1024 and not (case.body() & outside).any()
+    assert (case.body() == body & ~outside).mean() > 0.99
+    sct = _write(tmp_path, perfect=hu) / "perfect.nii.gz"
+    truth = _write(tmp_path, ct=filled) / "ct.nii.gz"
+    with pytest.warns(UserWarning, match=f"a fill of {fill}"):
+        assert score_all(sct, truth)["mae"].iloc[0] == 0
+
+
+def test_a_table_leaves_out_who_has_other_channels_and_one_thin_patient_is_no_error(tmp_path):
+    mr, hu, _ = _body()
+    for k, name in enumerate(("mr_t1", "mr_t2", "mr_t1")):
+        _write(tmp_path / "raw" / f"p{k}", **{name: mr, "ct": hu})
+    rows = prepare_folder(tmp_path / "raw", tmp_path / "out", recipe=PLAIN, workers=1)
+    said = write_table(tmp_path / "out", rows)
+    assert "Left out of cases.csv" in said and "p1 (t2)" in said
+    assert "p1" not in (tmp_path / "out" / "cases.csv").read_text()
+    assert "p1 (t2)" in write_table(tmp_path / "out", rows)
+    _write(tmp_path / "thin" / "p0", mr=mr[:6], ct=hu[:6])
+    rows = prepare_folder(tmp_path / "thin", tmp_path / "two", recipe=PLAIN, workers=1)
+    assert "6 slices" in write_table(tmp_path / "two", rows)
+    assert not (tmp_path / "two" / "cases.csv").exists()
+
+
+@pytest.mark.parametrize("ending", [".nii.gz", ".mha", ".nii", ".nrrd"])
+def test_the_mask_beside_the_truth_counts_in_any_format(tmp_path, ending):
+    _, hu, body = _body()
+    _write(tmp_path / "truth" / "p0", ending, ct=hu, mask=body.astype(np.uint8))
+    _write(tmp_path / "pred", ending, p0=np.where(body, hu + 100, hu).astype(np.int16))
+    with pytest.warns(UserWarning, match="inside the masks beside the truths"):
+        rows = score_all(tmp_path / "pred", tmp_path / "truth")
+    assert abs(rows["mae"].iloc[0] - 100) < 0.5
+    _write(tmp_path / "truth" / "p1", ending, ct=hu)
+    _write(tmp_path / "pred", ending, p1=hu)
+    with pytest.raises(BadInput, match="none for p1"):
+        score_all(tmp_path / "pred", tmp_path / "truth")
+    _write(tmp_path / "pred", ".nrrd" if ending == ".mha" else ".mha", p0=hu)
+    with pytest.raises(BadInput, match="expected one volume for p0"):
+        score_all(tmp_path / "pred", tmp_path / "truth")
+
+
+def test_what_is_not_in_hu_is_not_scored(tmp_path):
+    _, hu, body = _body()
+    truth = _write(tmp_path, ct=hu) / "ct.nii.gz"
+    kinds = {
+        "unit": (hu.clip(-1024, 3000) + 1024) / 2012 - 1,
+        "thousandth": hu / 1000,
+        "z": (hu - hu.mean()) / hu.std(),
+        "stored": hu + 1024,
+    }
+    for name, values in kinds.items():
+        path = _write(tmp_path, **{name: values.astype(np.float32)}) / f"{name}.nii.gz"
+        for pair in ((path, truth), (truth, path)):
+            with pytest.raises(BadInput, match=f"{name}.nii.gz: expected a CT in HU"):
+                score_all(*pair)
+    water = np.where(body, 0, -1000).astype(np.int16)  # a poor prediction is one all the same
+    path = _write(tmp_path, water=water) / "water.nii.gz"
+    assert score_all(path, truth)["mae"].iloc[0] > 10
