@@ -60,6 +60,17 @@ def __dir__():
     return sorted(__all__)
 '''
 
+# `python -m mr2ct …` is the command `mr2ct …`, for those whose shell does not find it.
+RUN = '''"""`python -m mr2ct`: the command line of the book, see `mr2ct.cli`."""
+
+# {mark} Written by tools/export.py.
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()
+'''
+
 
 def faults_before_export(root: Path) -> list[str]:
     """What nbdev would export wrongly without a word."""
@@ -104,7 +115,10 @@ def public_names(path: Path) -> list[str]:
 
 
 def write_front_door(root: Path) -> None:
-    """Write the package's `__init__.py`: the version, the modules in the order of the book, the names of `FRONT_DOOR`."""
+    """Write the package's `__init__.py`: the version, the modules in the order of the book, the names of `FRONT_DOOR`.
+
+    Beside it goes `__main__.py`, where the book has a command line.
+    """
     front = root / LIBRARY / "__init__.py"
     version = re.search(r'__version__ = "(.+)"', front.read_text())[1]
     modules = [c.module for c in chapters(root) if c.module]
@@ -119,6 +133,8 @@ def write_front_door(root: Path) -> None:
     found = "{\n" + "".join(f'    "{name}": "{names[name]}",\n' for name in names) + "}"
     text = FRONT.format(mark=MARK, version=version, modules=listed, names=found)
     front.write_text(text, encoding="utf-8")
+    if "cli" in modules:
+        front.with_name("__main__.py").write_text(RUN.format(mark=MARK), encoding="utf-8")
 
 
 def clean_and_export(root: Path, out: Path) -> None:
