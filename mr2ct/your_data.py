@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-# %% ../nbs/55_your_data.ipynb #16f894db
+# %% ../nbs/55_your_data.ipynb #634398bb
 import numpy as np
 import pandas as pd
 
@@ -87,7 +87,7 @@ def _make(
     write_case(case, out)
     return row
 
-# %% ../nbs/55_your_data.ipynb #d8af91ed
+# %% ../nbs/55_your_data.ipynb #cc54868b
 def _prepare_one(
     name: str, folder: Path, out: Path, recipe: Recipe, reading: Reading
 ) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _alone(job: tuple) -> dict[str, Any]:
         told = f"{job[1]}: expected an end, got a process that was killed (too little memory?)"
         return {"id": job[0], "refused": told, "unforeseen": True}
 
-# %% ../nbs/55_your_data.ipynb #6bd246c2
+# %% ../nbs/55_your_data.ipynb #18fbb72c
 def prepare_folder(
     source: str | Path,
     out: str | Path,
@@ -274,7 +274,7 @@ def write_table(out: str | Path, rows: pd.DataFrame) -> str:
     write_cases(table.assign(clean=table["id"].isin(ranked.loc[ranked["clean"], "id"])), out)
     return note + odd
 
-# %% ../nbs/55_your_data.ipynb #37e4bdcb
+# %% ../nbs/55_your_data.ipynb #f463ebb7
 _SAID = ("kept", "refused", "seconds", "channels", "notes", "unforeseen")  # for the screen alone
 
 
@@ -313,7 +313,7 @@ def pair_up(
     """
     return _pairs(pred, truth, mask)[0]
 
-# %% ../nbs/55_your_data.ipynb #b2101cdc
+# %% ../nbs/55_your_data.ipynb #1a471555
 def _pairs(
     pred: Path, truth: Path, mask: Path | None
 ) -> tuple[dict[str, tuple[Path, Path, Path | None]], list[str]]:
@@ -345,7 +345,7 @@ def _about_the_mask(truth: Path, mask: Path | None) -> list[str]:
     there = f"; {beside} is not used, `mask` takes it" if beside else ""
     return [f"no mask: every voxel is scored, air too{there}"]
 
-# %% ../nbs/55_your_data.ipynb #69eb35b0
+# %% ../nbs/55_your_data.ipynb #ebec4661
 def _masks_of(mask: Path, truths: Mapping[str, Path]) -> dict[str, Path]:
     """The masks of a folder, one for each truth."""
     if not mask.is_dir():

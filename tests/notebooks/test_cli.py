@@ -19,6 +19,7 @@ from unittest import mock
 import nibabel as nib
 import numpy as np
 import pandas as pd
+from mr2ct.errors import BadInput
 from mr2ct.phantom import make_case
 from mr2ct.volumes import load, read_case, resample, save, to_array, to_image, write_case
 
@@ -79,6 +80,7 @@ def test_minus_one_is_refused_by_every_numeric_option_of_every_command():
             "train": ["--data", folder / "data", "--out", out, "--profile", "smoke"],
             "bench": ["--data", folder / "data", "--out", out, "--profile", "smoke"],
             "study": ["channels"],
+            "synthesize": ["--run", folder / "data", folder / "data", out],
         }
         for command in app.registered_commands:
             name = command.name or command.callback.__name__
@@ -90,6 +92,45 @@ def test_minus_one_is_refused_by_every_numeric_option_of_every_command():
                 assert not out.exists(), (name, option)
                 tried.append(option)
         assert len(tried) >= 15 and {"seed", "shape", "spacing", "samples", "nodes"} <= set(tried)
+
+
+def test_a_message_names_options_and_a_fault_of_ours_is_exit_code_1():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        for k in range(3):
+            _raw(folder / "raw", f"p{k}", k, ".mha")
+        (folder / "raw" / "p3" / "deeper").mkdir(parents=True)
+        words = ("prepare", folder / "raw", folder / "out", "--no-bias", "--register", "none")
+        options = ("--workers", 1, "--series", "ct=Abdomen", "--echo", 2, "--straighten")
+        seen = []
+        from mr2ct.volumes import load as real
+
+        def read(path, **told):
+            seen.append(told)
+            if "p1" in str(path):
+                raise RuntimeError("nobody thought of this")
+            if "p2" in str(path):
+                raise BadInput(f"{path}: expected one series, got two; `series` chooses")
+            return real(path)
+
+        with mock.patch("mr2ct.folders.load", read):
+            code, said, line = _run(*words, *options)
+        assert code == 1 and "p1, p2" in line and line.count("\n") == 1
+        assert "RuntimeError: nobody thought of this" in said and "traceback.txt" in said
+        assert "; --series chooses" in said and "`" not in said and "p3 (deeper/)" in said
+        assert {"series": "Abdomen", "modality": "CT", "straighten": True} in seen
+        assert {"series": None, "modality": "MR", "echo": 2, "straighten": True} in seen
+        assert read_case(folder / "out" / "p0").ct is not None
+        assert "reading" not in _refused(*words, "--series", "a", "--series", "b")
+        case = write_case(make_case(0, (12, 64, 64)), folder / "data")
+        pair = (case / "ct.nii.gz", case / "ct_true.nii.gz")
+        code, _, line = _run("score", *pair)
+        assert code == 0 and line.startswith("mr2ct: note: no mask") and "--mask takes it" in line
+        assert "raw scans? `mr2ct prepare`" in _refused(
+            "train", "--data", folder / "raw", "--out", folder / "run"
+        )
+    done = subprocess.run([sys.executable, "-m", "mr2ct", "methods"], capture_output=True)
+    assert done.returncode == 0 and b"bulk_water" in done.stdout
 
 
 def test_mistakes_in_the_words_themselves_are_one_line():
@@ -311,7 +352,8 @@ def test_prepare_makes_a_data_set_and_keeps_its_split():
         )
         assert (
             code == 0
-            and "p2: no CT" in said
+            and "p2: MR ip, no CT" in said
+            and "Not in cases.csv and left out: p2" in said
             and set(read_case(Path(folder) / "two" / "p2").mr) == {"ip"}
         )
         assert list(pd.read_csv(Path(folder) / "two" / "cases.csv")["id"]) == ["p0", "p1", "p9"]
