@@ -127,7 +127,7 @@ def test_a_tag_that_is_no_number_is_refused_by_file_and_name():
             (b"1.5\\-2", b"inf\\-2"),
         ],
         "ImageOrientationPatient": [(b"0.0\\1.0\\0.0", b"0.0\\1.0\\x.0")],
-        "RescaleIntercept": [(b"-1024 ", b"-1O24 ")],
+        "RescaleIntercept": [(b"-1024", b"-1O24")],
     }
     for name, changes in texts.items():
         for old, new in changes:
@@ -155,7 +155,7 @@ def test_a_tag_that_is_no_number_is_refused_by_file_and_name():
                 ):
                     read_series(folder)
     others = {
-        "slope other than 0": put("RescaleSlope", 0),
+        "Slope other than 0": put("RescaleSlope", 0),
         "unit vectors": put("ImageOrientationPatient", [1, 0, 0, 1, 0, 0]),
         "unit vectors in": put("ImageOrientationPatient", [0] * 6),
         "row and column": put("Rows", 0),
