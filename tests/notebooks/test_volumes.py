@@ -220,6 +220,24 @@ def test_case_round_trip_and_grids():
         to_image(np.zeros((1, 2, 3)), image)
 
 
+def test_grids_are_compared_in_parts_of_a_voxel_and_the_difference_is_named():
+    image = _random_image("LPS")
+    for apart, same in ((0.002, True), (0.009, True), (0.02, False)):
+        for origin in (0.0, 1000.0):  # it does not count how far off the scanner's origin is
+            a, b = image.affine.copy(), image.affine.copy()
+            a[0, 3], b[0, 3] = origin, origin + apart
+            a, b = (nib.Nifti1Image(image.dataobj, m) for m in (a, b))
+            assert same_grid(a, b) == same
+    with pytest.raises(BadInput, match="b: expected .* corners lie up to 0.02 mm apart"):
+        check_same_grid({"a": a, "b": b})
+    turned = np.eye(4)
+    turned[:2, :2] = [[1, -0.005], [0.005, 1]]
+    with pytest.raises(BadInput, match=r"corners lie up to 0.0\d+ mm apart"):
+        check_same_grid({"a": image, "b": nib.Nifti1Image(image.dataobj, turned @ image.affine)})
+    with pytest.raises(BadInput, match="the same places, stored along RAS and not LPS"):
+        check_same_grid({"a": image, "b": reorient(image, "RAS")})
+
+
 def _placed(codes: str, turn: float = 0.3) -> nib.Nifti1Image:
     """An oblique volume whose affine is as exact as NIfTI stores it."""
     image = _random_image(codes)
