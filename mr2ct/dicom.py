@@ -130,8 +130,9 @@ def _numbers(
     if not isinstance(raw, str | bytes) and np.iterable(raw):
         raw = "\\".join(map(str, raw))
     shown = (raw.decode("latin-1") if isinstance(raw, bytes) else str(raw)).strip(" \0")[:60]
+    shown = "".join(c if c.isprintable() else "?" for c in shown)
     wanted = f"{count} numbers" if count > 1 else "a number"
-    raise BadInput(f"{tags.filename}: expected {wanted} in the tag {name}, got {shown!r}")
+    raise BadInput(f"{tags.filename}: expected {wanted} in the tag {name}, got '{shown}'")
 
 # %% ../nbs/workshop/01_dicom.ipynb #0d3441b4
 @dataclass(frozen=True, eq=False)

@@ -175,7 +175,7 @@ def make_image(
 
 # %% ../nbs/01_volumes.ipynb #3e1f7614
 def same_grid(a: nib.Nifti1Image, b: nib.Nifti1Image) -> bool:
-    """True when both volumes have the same shape, and the same affine to a thousandth of a millimetre.
+    """True when both volumes have the same shape, and no voxel lies apart by more than a hundredth of its size.
 
     >>> image = make_image(np.zeros((4, 4, 4)), spacing_mm=(5, 2, 2))
     >>> same_grid(image, image), same_grid(image, crop_slices(image, 1, 4))
@@ -184,7 +184,14 @@ def same_grid(a: nib.Nifti1Image, b: nib.Nifti1Image) -> bool:
     Args:
         a, b: two volumes; a last axis of components does not count.
     """
-    return a.shape[:3] == b.shape[:3] and np.allclose(a.affine, b.affine, atol=1e-3)
+    smallest = nib.affines.voxel_sizes(a.affine).min()
+    return a.shape[:3] == b.shape[:3] and _apart_mm(a, b) <= 0.01 * smallest
+
+
+def _apart_mm(a: nib.Nifti1Image, b: nib.Nifti1Image) -> float:
+    """The largest distance between the corners of two volumes of one shape, in mm."""
+    corners = np.stack(np.meshgrid(*[(0, n - 1) for n in a.shape[:3]], [1]), -1).reshape(-1, 4)
+    return float(np.linalg.norm(corners @ (a.affine - b.affine).T, axis=1).max())
 
 
 def check_same_grid(images: Mapping[str, nib.Nifti1Image]) -> None:
@@ -198,7 +205,18 @@ def check_same_grid(images: Mapping[str, nib.Nifti1Image]) -> None:
         if not same_grid(reference, image):
             raise BadInput(
                 f"{name}: expected the grid of {first} ({_grid_text(reference)}), got {_grid_text(image)}"
+                f"{_difference(reference, image)}"
             )
+
+
+def _difference(reference: nib.Nifti1Image, image: nib.Nifti1Image) -> str:
+    """What two descriptions of a grid may not show: the order of the axes, or how far apart the corners are."""
+    letters = ["".join(nib.aff2axcodes(i.affine)) for i in (reference, image)]
+    if letters[0] != letters[1] and same_grid(reference, reorient(image, letters[0])):
+        return f"; the same places, stored along {letters[1]} and not {letters[0]}: reorient it"
+    if reference.shape[:3] != image.shape[:3]:
+        return ""
+    return f"; their corners lie up to {_apart_mm(reference, image):.3g} mm apart"
 
 
 def _grid_text(image: nib.Nifti1Image) -> str:

@@ -4,13 +4,58 @@
 
 
 import tempfile
+import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pydicom
 import pytest
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from mr2ct.dicom import read_series, unpack_zip
-from mr2ct.errors import BadInput
+from mr2ct.dicom import border_pieces, find_series, read_series, unpack_zip
+from mr2ct.errors import BadInput, Notice
+
+Edit = Callable[[pydicom.Dataset, int], None]
+HU = np.random.default_rng(0).integers(-1000, 2000, (8, 6, 5)).astype(np.int16)
+
+
+def a_series(
+    folder: Path, edit: Edit = lambda t, d: None, *, values: np.ndarray = HU, modality: str = "CT"
+) -> list[Path]:
+    """Slices of 2.5 x 0.8 x 0.5 mm voxels, one file each, in order; `edit` spoils the tags before they are written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    uid, files = generate_uid(), []
+    for d, plane in enumerate(values):
+        t = pydicom.Dataset()
+        t.SOPClassUID = "1.2.840.10008.5.1.4.1.1." + ("2" if modality == "CT" else "4")
+        t.SOPInstanceUID, t.SeriesInstanceUID = generate_uid(), uid
+        t.Modality, t.SeriesDescription = modality, f"a {modality}"
+        t.PixelSpacing, t.SliceThickness = [0.8, 0.5], 2.5
+        t.ImageOrientationPatient, t.ImagePositionPatient = [1, 0, 0, 0, 1, 0], [1.5, -2, 2.5 * d]
+        t.Rows, t.Columns = plane.shape
+        t.SamplesPerPixel, t.PhotometricInterpretation = 1, "MONOCHROME2"
+        t.BitsAllocated = t.BitsStored = 16
+        t.HighBit, t.PixelRepresentation = 15, 0
+        t.RescaleSlope, t.RescaleIntercept = 1, -1024
+        t.add_new("PixelData", "OW", np.asarray(plane + 1024.0, "<u2").tobytes())
+        t.file_meta = pydicom.dataset.FileMetaDataset()
+        t.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        edit(t, d)
+        t.file_meta.MediaStorageSOPClassUID = t.SOPClassUID
+        t.file_meta.MediaStorageSOPInstanceUID = t.SOPInstanceUID
+        files.append(folder / f"{d:03d}.dcm")
+        t.save_as(files[-1], enforce_file_format=True)
+    return files
+
+
+def put(name: str, value: object) -> Edit:
+    return lambda t, d: setattr(t, name, value)
+
+
+def place(formula: Callable[[int], float], axis: int = 2) -> Edit:
+    return lambda t, d: t.ImagePositionPatient.__setitem__(axis, formula(d))
 
 
 def test_an_archive_is_unpacked_and_what_is_no_series_is_said():
@@ -24,3 +69,313 @@ def test_an_archive_is_unpacked_and_what_is_no_series_is_said():
             read_series(out)
         with pytest.raises(BadInput, match="one series 'ct', got no DICOM"):
             read_series(out, "ct")
+
+
+def test_files_with_nothing_in_front_are_read_and_what_is_passed_over_is_said():
+    for implicit in (True, False):
+        for bare in ([7], [3, 4], range(8)):
+            with tempfile.TemporaryDirectory() as folder:
+                files = a_series(Path(folder))
+                for d in bare:
+                    tags = pydicom.Dataset()
+                    tags.update(pydicom.dcmread(files[d]))
+                    how = dict(implicit_vr=implicit, little_endian=True)
+                    tags.save_as(files[d], enforce_file_format=False, **how)
+                    assert files[d].read_bytes()[128:132] != b"DICM"
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    assert np.array_equal(read_series(folder).values, HU)
+
+    def structures(t, d):
+        t.SOPClassUID, t.Modality = "1.2.840.10008.5.1.4.1.1.481.3", "RTSTRUCT"
+        del t.Rows, t.Columns, t.PixelData
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        a_series(folder)
+        a_series(folder / "deep", structures, values=HU[:1])
+        (folder / "empty.dcm").write_bytes(b"")
+        (folder / "text.IMA").write_text("no image, whatever its name says")
+        (folder / "._000.dcm").write_bytes(b"\x00\x05\x16\x07")  # macOS
+        (folder / "notes.txt").write_text("no one is told of this one")
+        (folder / "noise").write_bytes(b"\x08\x00" + np.random.default_rng(0).bytes(3000))
+        with pytest.warns(Notice) as said:
+            assert np.array_equal(read_series(folder).values, HU)
+        assert len(said) == 1 and "passed over 3 files" in str(said[0].message)
+        for word in ("empty.dcm (no DICOM)", "text.IMA", "000.dcm (RTSTRUCT, no image)"):
+            assert word in str(said[0].message)
+
+
+def test_a_tag_that_is_no_number_is_refused_by_file_and_name():
+    def raw(old: bytes, new: bytes) -> Callable[[Path], None]:
+        def change(path):
+            data = path.read_bytes()
+            assert data.count(old) == 1 and len(old) == len(new)
+            path.write_bytes(data.replace(old, new))
+
+        return change
+
+    texts = {
+        "PixelSpacing": [
+            (b"0.8\\0.5", b"0,8\\0,5"),
+            (b"0.8\\0.5", b"0.8,0.5"),
+            (b"0.8\\0.5", b"0.8 0.5"),
+        ],
+        "ImagePositionPatient": [
+            (b"1.5\\-2", b"NaN\\-2"),
+            (b"1.5\\-2", b"1,5\\-2"),
+            (b"1.5\\-2", b"inf\\-2"),
+        ],
+        "ImageOrientationPatient": [(b"0.0\\1.0\\0.0", b"0.0\\1.0\\x.0")],
+        "RescaleIntercept": [(b"-1024", b"-1O24")],
+    }
+    for name, changes in texts.items():
+        for old, new in changes:
+            with tempfile.TemporaryDirectory() as folder:
+                raw(old, new)(a_series(Path(folder))[3])
+                with pytest.raises(
+                    BadInput, match=f"003.dcm: expected .* in the tag {name}, got '"
+                ):
+                    read_series(folder)
+    edits = {
+        "PixelSpacing": [0.8, [0.8, 0.5, 1.0]],
+        "ImagePositionPatient": [[0, 0], [0, 0, 0, 0]],
+        "ImageOrientationPatient": [[1, 0, 0, 0, 1]],
+        "RescaleSlope": [[1, 2]],
+        "EchoTime": [[1, 2]],
+        "SliceThickness": [[1, 2]],
+        "NumberOfFrames": [[1, 1]],
+    }
+    for name, values in edits.items():
+        for value in values:
+            with tempfile.TemporaryDirectory() as folder:
+                a_series(Path(folder), lambda t, d: setattr(t, name, value) if d == 5 else None)
+                with pytest.raises(
+                    BadInput, match=f"005.dcm: expected .* in the tag {name}, got '"
+                ):
+                    read_series(folder)
+    others = {
+        "Slope other than 0": put("RescaleSlope", 0),
+        "unit vectors": put("ImageOrientationPatient", [1, 0, 0, 1, 0, 0]),
+        "unit vectors in": put("ImageOrientationPatient", [0] * 6),
+        "row and column": put("Rows", 0),
+        "wider than 0": put("PixelSpacing", [-0.8, 0.5]),
+        "6 frames; convert it first": put("NumberOfFrames", 6),
+    }
+    for text, edit in others.items():
+        with tempfile.TemporaryDirectory() as folder:
+            a_series(Path(folder), edit)
+            with pytest.raises(BadInput, match=rf"000.dcm: .*{text}"):
+                read_series(folder)
+
+
+def test_odd_tags_that_harm_nothing_are_read():
+    def text_for_a_number(t, d):
+        t.add_new("PixelSpacing", "UT", "0.8\\0.5")
+
+    def empty(t, d):
+        t.SliceThickness, t.EchoTime, t.NumberOfFrames = None, None, None
+
+    def letters(t, d):
+        t.SpecificCharacterSet, t.SeriesDescription = "ISO_IR 100", "Schädel"
+
+    for edit in (text_for_a_number, empty, letters, put("SpacingBetweenSlices", -2.5)):
+        with tempfile.TemporaryDirectory() as folder:
+            a_series(Path(folder), edit)
+            found = read_series(folder)
+            assert np.array_equal(found.values, HU) and found.values.dtype == np.int16
+            assert np.allclose(np.diag(found.matrix), [0.5, 0.8, 2.5])
+    with tempfile.TemporaryDirectory() as folder:
+        a_series(Path(folder), empty, values=HU[:1])
+        with pytest.raises(
+            BadInput, match="000.dcm: expected more than one slice, or .*SliceThickness"
+        ):
+            read_series(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        a_series(Path(folder), values=HU[:1])
+        assert read_series(folder).matrix[2, 2] == 2.5
+
+
+def test_slices_that_lie_aside_are_refused_and_rounded_places_are_read():
+    tilted = lambda d: 0.7 * d
+    refused = {
+        r"003.dcm: .*aside": place(lambda d: 50.0 if 3 <= d <= 5 else 1.5, 0),
+        r"005.dcm: .*got this one 3 mm aside of its neighbour 004.dcm": place(
+            lambda d: 3.0 * (d > 4), 1
+        ),
+        r"00[67].dcm: .*aside": place(lambda d: -2 + 0.4 * (d == 7), 1),  # half a pixel is 0.25 mm
+        r"00[12].dcm: .*0.6 mm aside": place(lambda d: tilted(d) + 0.6 * (d == 1), 1),
+        r"2.5 mm apart, got 5 mm between 003.dcm and 004.dcm \(missing": place(
+            lambda d: 2.5 * (d + (d > 3))
+        ),
+        r"2.5 mm apart, got 7.5 mm .*missing": place(lambda d: 2.5 * (d + 2 * (d > 3))),
+        r"even spacing, got slices 3 mm apart before 003.dcm and 5 mm after": place(
+            lambda d: 3.0 * min(d, 3) + 5 * max(0, d - 3)
+        ),
+        r"got slices 3 mm apart before 005.dcm and 5 mm after": place(
+            lambda d: 3.0 * min(d, 5) + 5 * max(0, d - 5)
+        ),
+        r"even spacing": place(lambda d: 2.5 * d + 0.5 * (d == 4)),
+        r"one slice at each place, got 002.dcm and 003.dcm at one": place(
+            lambda d: 2.5 * (d - (d > 2))
+        ),
+    }
+    for text, edit in refused.items():
+        with tempfile.TemporaryDirectory() as folder:
+            a_series(Path(folder), edit)
+            with pytest.raises(BadInput, match=text):
+                read_series(folder)
+    for step in (0.625, 1.25, 0.9375, 2.4999):
+        for digits in (1, 2, 6):
+            with tempfile.TemporaryDirectory() as folder:
+                a_series(Path(folder), place(lambda d: round(step * d, digits)))
+                assert abs(read_series(folder).matrix[2, 2] - step) < 0.1 / 7 + 1e-6
+    turned = np.array([0.8, 0.6, 0, -0.48, 0.64, 0.6])
+
+    def rounded(t, d):
+        t.ImageOrientationPatient = list(turned)
+        normal = np.cross(turned[:3], turned[3:])
+        t.ImagePositionPatient = list(np.round(1.25 * d * normal + [7.77, 3.33, 1.11], 1))
+
+    with tempfile.TemporaryDirectory() as folder:
+        a_series(Path(folder), rounded)
+        assert np.array_equal(read_series(folder).values, HU)
+
+
+def test_the_odd_slice_is_named_and_not_the_others():
+    scout = [0, 1, 0, 0, 0, -1]
+    for odd in (0, 3, 7):
+        with tempfile.TemporaryDirectory() as folder:
+            a_series(
+                Path(folder),
+                lambda t, d: setattr(t, "ImageOrientationPatient", scout) if d == odd else None,
+            )
+            with pytest.raises(
+                BadInput, match=f"00{odd}.dcm: expected the direction of most slices"
+            ):
+                read_series(folder)
+        with tempfile.TemporaryDirectory() as folder:
+            a_series(
+                Path(folder),
+                lambda t, d: setattr(t, "PixelSpacing", [0.8, 0.6]) if d == odd else None,
+            )
+            with pytest.raises(BadInput, match=f"00{odd}.dcm: expected rows, columns and spacing"):
+                read_series(folder)
+    with (
+        tempfile.TemporaryDirectory() as folder
+    ):  # -0.0 and noise in the last digit are no other direction
+        a_series(
+            Path(folder),
+            lambda t, d: setattr(t, "ImageOrientationPatient", [1, -0.0, 1e-6 * d, 0, 1, 0]),
+        )
+        assert np.array_equal(read_series(folder).values, HU)
+
+
+def test_the_series_that_is_meant_is_taken_and_the_rest_is_named():
+    dose = lambda t, d: (put("Modality", "RTDOSE")(t, d), put("NumberOfFrames", 4)(t, d))
+    scout = put("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        a_series(folder / "a")
+        a_series(folder / "scouts", scout, values=HU[:2] + 1)
+        a_series(folder / "dose", dose, values=HU[:1])
+        for wanted in (None, "CT"):
+            with pytest.warns(
+                Notice, match=r"took the series 'a CT' \(8 slices, CT\), left .*RTDOSE"
+            ):
+                assert np.array_equal(read_series(folder, modality=wanted).values, HU)
+        with pytest.raises(
+            BadInput, match="expected one series of modality MR, got 'a CT'.*`series`"
+        ):
+            read_series(folder, modality="MR")
+        a_series(folder / "mr", values=HU + 5, modality="MR")
+        with pytest.warns(Notice, match="left"):
+            assert np.array_equal(read_series(folder, modality="MR").values, HU + 5)
+        with pytest.raises(BadInput, match="expected one series, got"):
+            read_series(folder)
+        assert np.array_equal(read_series(folder, "a MR", modality="CT").values, HU + 5)
+        a_series(folder / "b", values=HU - 1)
+        with pytest.raises(BadInput, match="expected one series of modality CT, got"):
+            read_series(folder, modality="CT")
+
+
+def test_copies_are_left_out_and_two_that_differ_are_refused():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        files = a_series(folder)
+        (folder / "002 (1).dcm").write_bytes(files[2].read_bytes())
+        (folder / "007 (1).dcm").write_bytes(files[7].read_bytes())
+        with pytest.warns(Notice, match=r"lie there twice: .*002"):
+            assert np.array_equal(read_series(folder).values, HU)
+        other = pydicom.dcmread(files[4])
+        other.PixelData = bytes(len(other.PixelData))
+        other.save_as(folder / "other.dcm")
+        with pytest.raises(BadInput, match="other.dcm: expected the pixels of 004.dcm"):
+            read_series(folder)
+    with (
+        tempfile.TemporaryDirectory() as folder
+    ):  # one number for all, by a careless program: no copies
+        a_series(Path(folder), put("SOPInstanceUID", "1.2.3"))
+        assert np.array_equal(read_series(folder).values, HU)
+
+
+def test_one_of_several_echoes_is_chosen_by_its_number():
+    def echoes(t, d):
+        t.EchoTime = [2.3, 1.15][d % 2]
+        t.ImagePositionPatient = [0, 0, 2.5 * (d // 2)]
+
+    with tempfile.TemporaryDirectory() as folder:
+        a_series(Path(folder), echoes, modality="MR")
+        with pytest.raises(
+            BadInput, match=r"echo times 1.15, 2.3 ms; `echo` chooses one of 1 to 2"
+        ):
+            read_series(folder)
+        assert np.array_equal(read_series(folder, echo=1).values, HU[1::2])
+        assert np.array_equal(read_series(folder, echo=2).values, HU[::2])
+        for wrong in (0, 3, -1):
+            with pytest.raises(BadInput, match=f"echo {wrong}: expected one of 2 echoes"):
+                find_series(folder, echo=wrong)
+    with tempfile.TemporaryDirectory() as folder:
+        a_series(Path(folder))
+        with pytest.raises(BadInput, match="echo 1: expected one of 0 echoes"):
+            read_series(folder, echo=1)
+
+
+def test_padding_is_no_data_however_its_number_is_written():
+    where = np.zeros(HU.shape, bool)
+    where[:, :2] = where[:, :, 0] = True
+    for stored, written, signed in (
+        (63536, 63536, 0),
+        (-2000, -2000, 1),
+        (-2000, 63536, 1),
+        (-32768, 32768, 1),
+    ):
+
+        def pad(t, d):
+            plane = (HU[d].astype(int) + 1024) % 65536
+            plane[where[d]] = stored % 65536
+            plane[3, 3] = stored % 65536  # one in the middle
+            t.PixelData, t.PixelRepresentation = plane.astype("<u2").tobytes(), signed
+            t.add_new("PixelPaddingValue", "US" if written >= 0 else "SS", written)
+
+        with tempfile.TemporaryDirectory() as folder:
+            a_series(Path(folder), pad)
+            found = read_series(folder)
+            assert np.array_equal(found.no_data, where) and (found.values[where] == -1024).all()
+            rest = ~where
+            rest[:, 3, 3] = False
+            assert np.array_equal(found.values[rest], HU[rest])
+    with tempfile.TemporaryDirectory() as folder:  # a range, and an MR, which has no number for air
+
+        def spread(t, d):
+            plane = HU[d].astype(int) + 1024
+            plane[0] = [0, 1, 2, 3, 4]
+            t.PixelData = plane.astype("<u2").tobytes()
+            t.add_new("PixelPaddingValue", "US", 0)
+            t.add_new("PixelPaddingRangeLimit", "US", 3)
+            t.RescaleIntercept = 0
+
+        a_series(Path(folder), spread, values=np.maximum(HU, -900), modality="MR")
+        found = read_series(folder)
+        assert found.no_data.sum() == 8 * 4 and found.values[0, 0].tolist() == [0, 1, 2, 3, 4]
+    assert not border_pieces(np.zeros((2, 3, 3))).any()

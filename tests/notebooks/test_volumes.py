@@ -4,6 +4,7 @@
 
 
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ import torch
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from mr2ct.dicom import unpack_zip
-from mr2ct.errors import BadInput
+from mr2ct.errors import BadInput, Notice
 from mr2ct.volumes import (
     Case,
     body_mask,
@@ -31,6 +32,7 @@ from mr2ct.volumes import (
     hu_to_unit,
     load,
     make_image,
+    no_data,
     read_case,
     reorient,
     resample,
@@ -216,6 +218,24 @@ def test_case_round_trip_and_grids():
         check_same_grid({"a": image, "b": crop_slices(image, 0, 3)})
     with pytest.raises(BadInput, match="array: expected"):
         to_image(np.zeros((1, 2, 3)), image)
+
+
+def test_grids_are_compared_in_parts_of_a_voxel_and_the_difference_is_named():
+    image = _random_image("LPS")
+    for apart, same in ((0.002, True), (0.009, True), (0.02, False)):
+        for origin in (0.0, 1000.0):  # it does not count how far off the scanner's origin is
+            a, b = image.affine.copy(), image.affine.copy()
+            a[0, 3], b[0, 3] = origin, origin + apart
+            a, b = (nib.Nifti1Image(image.dataobj, m) for m in (a, b))
+            assert same_grid(a, b) == same
+    with pytest.raises(BadInput, match="b: expected .* corners lie up to 0.02 mm apart"):
+        check_same_grid({"a": a, "b": b})
+    turned = np.eye(4)
+    turned[:2, :2] = [[1, -0.005], [0.005, 1]]
+    with pytest.raises(BadInput, match=r"corners lie up to 0.0\d+ mm apart"):
+        check_same_grid({"a": image, "b": nib.Nifti1Image(image.dataobj, turned @ image.affine)})
+    with pytest.raises(BadInput, match="the same places, stored along RAS and not LPS"):
+        check_same_grid({"a": image, "b": reorient(image, "RAS")})
 
 
 def _placed(codes: str, turn: float = 0.3) -> nib.Nifti1Image:
@@ -472,6 +492,215 @@ def test_other_formats_are_checked_like_nifti():
             with pytest.raises(BadInput, match=text) as caught:
                 load(folder / name)
             assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+def _spoiled(path: Path, data: np.ndarray | None = None, **fields) -> Path:
+    """A NIfTI file of 5 x 3 x 2 mm whose header fields are overwritten; a dict changes single elements."""
+    data = np.arange(8 * 7 * 6, dtype=np.int16).reshape(8, 7, 6) if data is None else data
+    nib.save(nib.Nifti1Image(data, np.diag([2.0, 3, 5, 1]), dtype=data.dtype), path)
+    whole = path.read_bytes()
+    header = nib.Nifti1Header(whole[:348], check=False)
+    for name, value in fields.items():
+        for index, single in value.items() if isinstance(value, dict) else ((..., value),):
+            header.structarr[name][index] = single
+    path.write_bytes(header.binaryblock + whole[348:])
+    return path
+
+
+def test_what_comes_through_the_door_is_native_scaled_and_its_own():
+    numbers = np.arange(60).reshape(3, 4, 5)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        types = {t: np.dtype(t) for t in ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")}
+        types |= {"i8": np.dtype("i4"), "u8": np.dtype("i4")}
+        for stored, expected in types.items():
+            for order in "<>":
+                header = nib.Nifti1Header(endianness=order)
+                header.set_data_dtype(np.dtype(stored).newbyteorder(order))
+                image = nib.Nifti1Image(numbers.astype(stored), np.diag([2.0, 3, 5, 1]), header)
+                for name in ("a.nii", "a.nii.gz"):
+                    nib.save(image, folder / name)
+                    again = load(folder / name)
+                    array = again.dataobj
+                    assert (
+                        type(array) is np.ndarray and array.flags.owndata and array.flags.writeable
+                    )
+                    assert array.dtype == expected and array.dtype.isnative
+                    assert again.get_data_dtype() == array.dtype and again.header.endianness == "<"
+                    assert np.array_equal(array, numbers)
+                    for made in (
+                        crop_or_pad(again, (5, 4, 3)),
+                        resample(again),
+                        reorient(again, "SPR"),
+                    ):
+                        assert made.get_data_dtype() == np.asarray(made.dataobj).dtype == expected
+                    assert load(save(again, folder / "b.mha")).get_data_dtype() == expected
+        large = np.full((2, 2, 2), 2**40)
+        nib.save(nib.Nifti1Image(large, np.eye(4), dtype=np.int64), folder / "large.nii")
+        assert load(folder / "large.nii").get_data_dtype() == np.float64
+        assert (np.asarray(load(folder / "large.nii").dataobj) == 2**40).all()
+
+
+def test_scale_factors_are_applied_once_and_nobody_casts_to_the_type_on_disk():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        for name, fields, expected in (
+            ("fraction", dict(scl_slope=0.001), np.float32),
+            ("philips", dict(scl_slope=3.7219, scl_inter=0.5), np.float32),
+            ("hounsfield", dict(scl_slope=1, scl_inter=-1024), np.int16),
+            ("wide", dict(scl_slope=1000, scl_inter=0), np.int32),
+            ("none", dict(scl_slope=0, scl_inter=7), np.int16),
+            ("nan", dict(scl_slope=np.nan), np.int16),
+        ):
+            path = _spoiled(folder / f"{name}.nii", **fields)
+            truth, image = nib.load(path).get_fdata(), load(path)
+            assert image.get_data_dtype() == np.asarray(image.dataobj).dtype == expected
+            for theirs in (image, nib.load(path)):  # ours, and one that nibabel has read
+                values = to_array(nib.Nifti1Image(truth, theirs.affine), np.float64)
+                small = crop_or_pad(theirs, (4, 5, 6))
+                inside = to_array(
+                    crop_or_pad(nib.Nifti1Image(truth, theirs.affine), (4, 5, 6)), np.float64
+                )
+                assert np.allclose(to_array(small, np.float64), inside, rtol=1e-6)
+                assert np.allclose(to_array(resample(theirs), np.float64), values, rtol=1e-6)
+                for ending in ("nii.gz", "nrrd"):
+                    again = load(save(theirs, folder / f"again.{ending}"))
+                    assert np.allclose(to_array(again, np.float64), values, rtol=1e-6)
+                assert to_image(to_array(image), theirs).get_data_dtype() == np.float32
+
+
+def test_headers_that_cannot_be_are_refused_by_name():
+    faults = dict(
+        type0=dict(datatype=0),
+        type1=dict(datatype=1),
+        long=dict(datatype=1536),
+        complex=dict(datatype=32),
+        colour=dict(datatype=128),
+        unknown=dict(datatype=9999),
+        negative=dict(dim={1: -3}),
+        empty=dict(dim={2: 0}),
+        huge=dict(dim={1: 32767, 2: 32767, 3: 32767}),
+        axes9=dict(dim={0: 9}),
+        axes2=dict(dim={0: 2}),
+        nan_size=dict(pixdim={1: np.nan}),
+        inf_size=dict(pixdim={2: np.inf}),
+        no_size=dict(pixdim={3: 0}),
+        no_size_q=dict(pixdim={3: 0}, sform_code=0, qform_code=1),
+        nan_row=dict(srow_x={0: np.nan}),
+        inf_row=dict(srow_y={3: np.inf}),
+        nan_turn=dict(sform_code=0, qform_code=1, quatern_b=np.nan),
+        long_turn=dict(sform_code=0, qform_code=1, quatern_b=3, quatern_c=1),
+        far=dict(vox_offset=1e9),
+        before=dict(vox_offset=-5),
+        magic=dict(magic=b"zzz"),
+    )
+    with tempfile.TemporaryDirectory() as folder, np.errstate(all="ignore"):
+        folder = Path(folder)
+        for name, fields in faults.items():
+            with pytest.raises(BadInput, match=f"{name}.nii: expected") as caught:
+                load(_spoiled(folder / f"{name}.nii", **fields))
+            assert "\n" not in str(caught.value)
+        good, rng = _spoiled(folder / "good.nii").read_bytes(), np.random.default_rng(0)
+        for _ in range(200):  # whatever bytes: a volume or a refusal, and never another error
+            data = bytearray(good)
+            for place in rng.integers(0, 352, 4):
+                data[place] = rng.integers(0, 256)
+            (folder / "noise.nii").write_bytes(bytes(data))
+            with warnings.catch_warnings(action="ignore"):
+                try:
+                    again = load(folder / "noise.nii")
+                except BadInput as error:
+                    assert "noise.nii" in str(error) and "\n" not in str(error)
+                else:
+                    assert again.get_data_dtype() == np.asarray(again.dataobj).dtype
+
+
+def test_headers_that_are_odd_are_read_and_said():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        for name, fields, text in (
+            (
+                "two",
+                dict(qform_code=1, pixdim={3: 9}),
+                r"two.nii: sform and qform lie up to 20 mm apart",
+            ),
+            ("metres", dict(xyzt_units=1), "counts in meters"),
+            ("flipped", dict(pixdim={1: -2}), "flipped.nii: odd header: .*should be positive"),
+            ("code", dict(sform_code=214), "code.nii: odd header: sform_code 214"),
+        ):
+            with pytest.warns(Notice, match=text):
+                image = load(_spoiled(folder / f"{name}.nii", **fields))
+        assert np.allclose(spacing_mm(load(_spoiled(folder / "plain.nii"))), (5, 3, 2))
+        turn = dict(sform_code=0, qform_code=1, quatern_b=0.6, quatern_c=0.8, quatern_d=1e-3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            load(_spoiled(folder / "near.nii", qform_code=1, qoffset_x=0.5))
+            image = load(_spoiled(folder / "rounded.nii", **turn))  # w² is -1e-6
+        assert np.allclose(sorted(spacing_mm(image)), (2, 3, 5), atol=1e-4)
+
+
+def test_a_folder_or_archive_with_one_volume_is_that_volume():
+    image = _random_image("RAS")
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / "deep").mkdir()
+        save(image, folder / "deep" / "ct.nii.gz")
+        (folder / "notes.txt").write_text("a note")
+        assert np.array_equal(load(folder).dataobj, image.dataobj)
+        with zipfile.ZipFile(folder / "ct.zip", "w") as archive:
+            archive.write(folder / "deep" / "ct.nii.gz", "a/ct.nii.gz")
+        assert np.array_equal(load(folder / "ct.zip", modality="CT").dataobj, image.dataobj)
+        save(image, folder / "deep" / "mr.mha")
+        with pytest.raises(BadInput, match="got no DICOM images and 2 volumes: ct.nii.gz, mr.mha"):
+            load(folder)
+        one = sitk.JoinSeries([to_itk(image)])
+        for name in ("one.mha", "one.nrrd"):
+            sitk.WriteImage(one, str(folder / name))
+            assert np.array_equal(load(folder / name).dataobj, image.dataobj)
+
+
+def test_notices_from_an_archive_name_the_archive():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        files = sorted(write_dicom(folder / "a", _series()).iterdir())
+        with zipfile.ZipFile(folder / "ct.zip", "w") as archive:
+            for path in files:
+                archive.write(path, path.name)
+            archive.write(files[0], "twice.dcm")
+        with pytest.warns(Notice, match=r"ct.zip: left out .*twice"):
+            load(folder / "ct.zip")
+
+
+def test_what_was_not_measured_is_known():
+    hu = _series()
+    outside = np.zeros(hu.shape, bool)
+    outside[:, 0] = outside[:, :2, -1] = True
+
+    def pad(tags, d):
+        plane = np.where(outside[d], 63536, hu[d].astype(int) + 1024)
+        tags.PixelData = plane.astype(np.uint16).tobytes()
+        tags.add_new("PixelPaddingValue", "US", 63536)
+
+    with tempfile.TemporaryDirectory() as folder:
+        ct = load(write_dicom(Path(folder) / "a", hu, pad))
+        assert np.array_equal(no_data(ct), outside) and ct.get_data_dtype() == np.int16
+        assert (to_array(ct)[outside] == -1024).all()
+        assert np.array_equal(to_array(ct)[~outside], hu[~outside])
+
+        def lean(tags, d):
+            pad(tags, d)
+            tags.ImagePositionPatient[1] = -31 - 0.8 * d
+
+        upright = load(write_dicom(Path(folder) / "b", hu, lean), straighten=True)
+        nothing = no_data(upright)
+        assert nothing.shape == shape_of(upright) and nothing.mean() > outside.mean()
+    for codes in ("LPS", "RAS", "PSR"):
+        for fill in (-2000, -3024, -32768):
+            values = hu.copy()
+            values[outside], values[2, 3, 3] = fill, fill
+            ct = reorient(make_image(values, (5, 2, 2)), codes)
+            assert np.array_equal(no_data(ct), outside)
+    assert not no_data(make_image(np.full((3, 4, 5), -1024, np.int16), (5, 2, 2))).any()
 
 
 def test_dixon_by_hand():
