@@ -61,7 +61,7 @@ def without_fill(
 def hu_fault(hu: np.ndarray, body: np.ndarray | None = None) -> str | None:
     """What keeps numbers from being a CT in HU, in words; None where nothing does.
 
-    >>> hu = np.concatenate([np.full(50, -1000.0), np.linspace(-100, 900, 50)]).reshape(1, 10, 10)
+    >>> hu = np.concatenate([np.full(50, -1000.0), np.linspace(-100, 500, 50)]).reshape(1, 10, 10)
     >>> hu_fault(hu), hu_fault(hu / 1000)
     (None, 'air below -200, got a minimum of -1')
 
@@ -131,8 +131,9 @@ def usual_range(values: np.ndarray, share: float = 0.005) -> tuple[float, float]
     Returns:
         (low, high), the least and the greatest value themselves where they lie inside.
     """
-    low, high = np.quantile(values, (share, 1 - share), method="closest_observation")
-    width = float(high) - float(low)
+    ends = np.quantile(values, (share, 1 - share), method="closest_observation")
+    low, high = map(float, ends)
+    width = high - low
     if not width > 0:  # a small bright thing in the dark
         return float(np.min(values)), float(np.max(values))
     return max(float(np.min(values)), low - width), min(float(np.max(values)), high + width)

@@ -30,6 +30,7 @@ from .errors import BadInput, notice
 from .files import check_folder, whole_file
 from mr2ct.folders import (
     Reading,
+    along_axes_of,
     by_name,
     find_cases,
     masks_beside,
@@ -37,7 +38,7 @@ from mr2ct.folders import (
     read_mask,
     read_raw,
 )
-from .hounsfield import check_hu, find_fill
+from .hounsfield import check_hu
 from .layouts import few
 from .metrics import find_preset
 from .metrics import score as score_arrays
@@ -46,6 +47,7 @@ from mr2ct.volumes import (
     Case,
     check_same_grid,
     load,
+    no_data,
     spacing_mm,
     to_array,
     write_case,
@@ -383,16 +385,17 @@ def score_files(
         BadInput: volumes on different grids, a CT that is not in HU (`hounsfield.check_hu`), or what `score` refuses; the
             file is named.
     """
-    ct, sct = load(truth, modality="CT"), load(pred, modality="CT")
+    ct = load(truth, modality="CT")
+    sct = along_axes_of(ct, load(pred, modality="CT"))
     check_same_grid({str(truth): ct} | {str(pred): sct})
     others = {path: read_mask(path) if path == mask else load(path) for path in (mask, mr) if path}
     for path, image in others.items():
-        check_same_grid({str(truth): ct, str(path): image})
+        check_same_grid({str(truth): ct, str(path): along_axes_of(ct, image)})
     inside = to_array(others[mask]) > 0 if mask else None
     hu, made = to_array(ct), to_array(sct)
     check_hu(hu, str(truth), body=inside)
     check_hu(made, str(pred), predicted=True)
-    inside = _with_data(hu, inside, truth)
+    inside = _with_data(hu, no_data(ct), inside=inside, path=truth)
     made_from = to_array(others[mr]) if mr else None
     options = {"spacing_mm": spacing_mm(ct), "perceptual": perceptual, "mr": made_from}
     try:
@@ -401,9 +404,10 @@ def score_files(
         raise BadInput(f"{pred}: {error}") from None
 
 
-def _with_data(hu: np.ndarray, inside: np.ndarray | None, path: Path) -> np.ndarray | None:
+def _with_data(
+    hu: np.ndarray, fill: np.ndarray, *, inside: np.ndarray | None, path: Path
+) -> np.ndarray | None:
     """A mask without the voxels at which the truth holds a fill value."""
-    fill = find_fill(hu)
     body = np.ones(hu.shape, bool) if inside is None else inside
     if not (lost := fill & body).any():
         return inside

@@ -239,6 +239,22 @@ def test_the_mask_beside_the_truth_counts_in_any_format(tmp_path, ending):
         score_all(tmp_path / "pred", tmp_path / "truth")
 
 
+def test_the_same_voxels_along_other_axes_are_the_same(tmp_path):
+    _, hu, body = _body()
+    truth = _write(tmp_path, ct=hu, mask=body.astype(np.uint8)) / "ct.nii.gz"
+    image = make_image((hu + 7).astype(np.int16), (5, 3, 3))
+    turned = image.as_reoriented(
+        np.array([[1, -1], [2, 1], [0, -1]])
+    )  # another order and direction
+    path = save(turned, tmp_path / "turned.nii.gz")
+    assert score_all(path, truth, mask=tmp_path / "mask.nii.gz")["mae"].iloc[0] == 7
+    moved = image.affine.copy()
+    moved[0, 3] += 1
+    path = save(type(image)(np.asarray(image.dataobj), moved), tmp_path / "moved.nii.gz")
+    with pytest.raises(BadInput, match="moved.nii.gz: expected the grid of"):
+        score_all(path, truth)
+
+
 def test_what_is_not_in_hu_is_not_scored(tmp_path):
     _, hu, body = _body()
     truth = _write(tmp_path, ct=hu) / "ct.nii.gz"
