@@ -158,7 +158,7 @@ def test_phantoms(call, tmp_path):
 
 
 def synthrad_zip(patients: int = 5, shape: tuple[int, int, int] = (6, 40, 48)) -> bytes:
-    """Task1.zip in small: pelvis of two centres, one brain, overviews; CTs shifted by 0, 1, 2, … columns."""
+    """Task1.zip in small: pelvis of two centres, one brain, overviews; CTs shifted more and more, by 9 columns at most."""
     files = {
         "Task1/pelvis/overview/1_pelvis_train.xlsx": b"table",
         "Task1/brain/1BA001/mr.nii.gz": b"x",
@@ -167,7 +167,8 @@ def synthrad_zip(patients: int = 5, shape: tuple[int, int, int] = (6, 40, 48)) -
     for i, name in enumerate(names):
         hu = object_hu(shape, i)
         mask = make_image((hu > -950).astype(np.uint8), (2.5, 1, 1))
-        ct = make_image(np.roll(hu, i, 2).astype(np.int16), (2.5, 1, 1))
+        shift = i * 9 // (2 * patients - 1)  # further off, a mask holds more air than body
+        ct = make_image(np.roll(hu, shift, 2).astype(np.int16), (2.5, 1, 1))
         mr = make_image(object_mr(hu, i).astype(np.float32), (2.5, 1, 1))
         for part, image in (("mr", mr), ("ct", ct), ("mask", mask)):
             files[f"Task1/pelvis/{name}/{part}.nii.gz"] = gzip.compress(image.to_bytes(), 1)
