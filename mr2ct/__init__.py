@@ -32,6 +32,7 @@ _MODULES = (
     "downloads",
     "slice_cache",
     "datasets",
+    "run_config",
     "run_folder",
     "training",
     "features",
