@@ -35,6 +35,7 @@ _MODULES = (
     "layouts",
     "slice_cache",
     "datasets",
+    "run_config",
     "run_folder",
     "training",
     "features",

@@ -24,8 +24,17 @@ from .ladder import LADDER, Entry, cut_slab, find_entry
 from .metrics import score
 from .record import Record, to_csv
 from .report import leaderboard, readable, report_picture, summary, write_report
-from .run_folder import measured, start_fabric
-from .runs import How, Run, check_workers, choose_workers, plan_runs, run_all, train_run
+from .run_folder import check_devices, measured, start_fabric
+from mr2ct.runs import (
+    How,
+    Refused,
+    Run,
+    check_workers,
+    choose_workers,
+    plan_runs,
+    run_all,
+    train_run,
+)
 from .training import PROFILES, Method, Profile, synthesize
 from .volumes import crop_slices, read_case, save, shape_of, to_array
 from .worlds import make_phantoms
@@ -147,10 +156,13 @@ def bench(
     Raises:
         BadInput: an unknown profile or method, bad data, a folder that holds other patients or another size, workers on
             a GPU, an entry that cannot be sent to a worker.
+        Refused: some runs failed; the report of all others is written, and names those with their reasons. They are tried
+            again at the next start.
     """
     profile, entries = _known(profile, methods)
     out, fabric = Path(out), fabric or start_fabric()
     check_workers(workers, fabric)
+    check_devices(fabric.world_size, profile.batch_size)
     if data is not None:
         list_cases(data, check=True)
     moved = {"rigid_mm": float(rigid_mm), "deform_mm": float(deform_mm)}
@@ -165,18 +177,28 @@ def bench(
     record, table = Record.open(out, config), list_cases(data or out / "data")
 
     def report(last: bool = False) -> None:
-        with whole_file(out / "cost.csv") as temporary:
-            temporary.write_text(_cost(record))
+        _write_cost(out, record)
         write_report(out, table, last)
 
     options = {"work": train_and_score, "order": _place, "workers": workers, "after": report}
-    run_all(plan, record, how=How(out, fabric, progress), **options)
-    if fabric.is_global_zero:
+    refused = _do_all(plan, record, how=How(out, fabric, progress), **options)
+    if fabric.is_global_zero and record.runs:
         report(last=True)
     fabric.barrier()
+    if refused:
+        raise refused
     return out / "report.html"
 
 # %% ../nbs/50_benchmark.ipynb #24a1cdeb
+def _do_all(plan: Sequence[Run], record: Record, **options: Any) -> Refused | None:
+    """Every run of a plan; returned is what to raise when the report is written."""
+    try:
+        run_all(plan, record, **options)
+    except Refused as error:
+        return error
+    return None
+
+
 def _config(
     profile: Profile, data: str | Path | None, moved: Mapping[str, float]
 ) -> dict[str, Any]:
@@ -200,7 +222,8 @@ COST = (
 )
 
 
-def _cost(record: Record) -> str:
+def _write_cost(out: Path, record: Record) -> None:
     """cost.csv: what each run cost."""
     runs = sorted(record.runs.values(), key=_place)
-    return to_csv([{name: run[name] for name in COST} for run in runs])
+    with whole_file(out / "cost.csv") as temporary:
+        temporary.write_text(to_csv([{name: run[name] for name in COST} for run in runs]))

@@ -28,7 +28,7 @@ from mr2ct.search import (
     squared_distance,
 )
 from .training import Method
-from .volumes import Case, hu_to_unit, to_array
+from .volumes import HU_MIN, Case, hu_to_unit, to_array
 
 # %% ../nbs/12_image_analogies.ipynb #4a6e9046
 def gaussian_pyramid(image: np.ndarray, levels: int) -> list[np.ndarray]:
@@ -481,15 +481,16 @@ def atlas_slices(
     """Slices with body, spread over the cases and over their heights.
 
     Args:
-        cases: with CT, slices of one size; one at a time is in memory.
+        cases: with CT; one at a time is in memory.
         channels: MR channels, in order.
         slices: how many at most, of all cases together.
 
     Returns:
-        MR (S, C, H, W) in unit intensity and CT (S, H, W) in HU.
+        MR (S, C, H, W) in unit intensity and CT (S, H, W) in HU; a slice smaller than the largest stands in the middle,
+        with air round it.
 
     Raises:
-        BadInput: a case without CT or body, slices of another size, no case.
+        BadInput: a case without CT or body, no case.
     """
     kept: list[tuple[float, np.ndarray, np.ndarray]] = []
     for case in cases:
@@ -499,8 +500,6 @@ def atlas_slices(
         if not len(filled):
             raise BadInput(f"{case.id}: expected a body in some slice, got none")
         mr, ct = case.unit_mr(channels), to_array(case.ct)
-        if kept and ct.shape[1:] != kept[0][2].shape:
-            raise BadInput(f"{case.id}: expected slices {kept[0][2].shape} as the first case has, got {ct.shape[1:]}")  # fmt: skip
         steps = (np.arange(min(slices, len(filled))) + 0.5) / min(slices, len(filled))
         kept += [(s, mr[:, d].copy(), ct[d].copy()) for s in steps for d in filled[[int(s * len(filled))]]]  # fmt: skip
     if not kept:
@@ -508,7 +507,18 @@ def atlas_slices(
     kept.sort(key=lambda item: item[0])  # by height, so that an even choice covers the body
     count = min(slices, len(kept))
     kept = [kept[int((k + 0.5) * len(kept) / count)] for k in range(count)]
-    return np.stack([mr for _, mr, _ in kept]), np.stack([ct for _, _, ct in kept])
+    size = tuple(np.max([ct.shape for _, _, ct in kept], axis=0))
+    return (
+        np.stack([_in_air(mr, size, -1) for _, mr, _ in kept]),
+        np.stack([_in_air(ct, size, HU_MIN) for _, _, ct in kept]),
+    )
+
+
+def _in_air(image: np.ndarray, size: tuple[int, int], value: float) -> np.ndarray:
+    """An image (..., H, W) in the middle of a larger one; as it is where it has that size."""
+    room = [(want - have) for want, have in zip(size, image.shape[-2:], strict=True)]
+    sides = [(0, 0)] * (image.ndim - 2) + [(n // 2, n - n // 2) for n in room]
+    return np.pad(image, sides, constant_values=value)
 
 
 def _copied(
@@ -554,11 +564,11 @@ class ImageAnalogy(Method):
         """Keep atlas slices, spread over the cases and their heights; slices without body are left out.
 
         Args:
-            cases: with CT, slices of one size; one at a time is in memory.
+            cases: with CT; one at a time is in memory. Slices smaller than the largest are set in air.
             channels: MR channels, in order.
 
         Raises:
-            BadInput: a case without CT or body, slices of another size, no case.
+            BadInput: a case without CT or body, no case.
         """
         mr, ct = atlas_slices(cases, channels, self.slices)
         self.atlas_mr, self.atlas_ct = torch.from_numpy(mr), torch.from_numpy(ct)

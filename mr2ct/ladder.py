@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ from .baselines import AtlasFusion, BulkDensity, ForestRegression, IntensityRegr
 from .contextual import contextual_pgan_for
 from .cyclegan import cyclegan_for
 from .errors import BadInput
-from .files import whole_file
 from .image_analogies import ImageAnalogy
 from .meta_reweighting import USEFUL, MetaPGAN, meta_for
 from .pgan import pgan_for
 from .reggan import reg_pgan_for, reggan_for
-from .run_folder import load_weights, save_weights, start_fabric
+from .run_config import data_digest, said_of
+from .run_folder import begin_run, check_devices, load_weights, save_weights, start_fabric
 from .style_transfer import StyleTransfer
 from .three_views import ThreeViews
 from .training import Method, Profile, fit
@@ -256,20 +257,20 @@ def train(
         The method, trained, in eval mode.
 
     Raises:
-        BadInput: an unknown name, or a folder that holds a different run.
+        BadInput: an unknown name, a folder that holds a different run, or more processes than a batch has samples.
     """
-    entry = find_entry(name)
+    entry, fabric = find_entry(name), fabric or start_fabric()
+    if entry.needs != "nothing":
+        check_devices(fabric.world_size, profile.batch_size)
     if entry.channels:
         table = table.assign(channels=" ".join(entry.channels))
     channels = table.channels.iloc[0].split()
     method = build(entry, len(channels), profile=profile, seed=seed)
     config = {"method": entry.name, "channels": channels, "seed": seed, "profile": asdict(profile)}
-    config = json.loads(json.dumps(config))  # tuples become lists, as they will be read back
-    steps, run_dir, fabric = 0, Path(run_dir), fabric or start_fabric()
+    steps, run_dir = 0, Path(run_dir)
     if method.needs == "nothing":
-        run_dir.mkdir(parents=True, exist_ok=True)
-        with whole_file(run_dir / "config.json") as temporary:
-            temporary.write_text(json.dumps(config | {"steps": 0}, indent=2) + "\n")
+        if fabric.is_global_zero:
+            _begin_collecting(run_dir, config, method=method, table=table, resume=resume)
         method.collect(split_cases(table, "train"), channels)
     else:
         batches, steps = method.batches(table, profile, seed, cache), method.steps or profile.steps
@@ -278,7 +279,17 @@ def train(
         method.calibrate(split_cases(table, "val"), channels)
     if method.state_dict() and fabric.is_global_zero:
         save_weights(method, run_dir, steps)
-    return method
+    return method.eval()
+
+# %% ../nbs/49_ladder.ipynb #3995413f
+def _begin_collecting(
+    run_dir: Path, config: dict[str, Any], *, method: Method, table: pd.DataFrame, resume: bool
+) -> None:
+    """The config of a method that collects; a folder that holds another run is left alone."""
+    settings = {n: v for n, v in said_of(method).items() if n not in ("kind", "in_channels")}
+    data = data_digest(table[table.split == "train"])
+    whole = config | {"settings": settings, "data": data, "mr2ct": version("mr2ct"), "steps": 0}
+    begin_run(run_dir, whole, resume)
 
 # %% ../nbs/49_ladder.ipynb #7fbe342d
 def load_run(run_dir: str | Path, entries: Sequence[Entry] = ()) -> tuple[Method, dict[str, Any]]:

@@ -18,6 +18,7 @@ import torch.autograd.forward_ad as forward_ad
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .contextual import ContextualPGAN, contextual_pgan_for
 from .datasets import GAP, Batches
@@ -36,6 +37,8 @@ Pointwise = Callable[[Tensor, Tensor], Tensor]
 
 def _pixel_losses(loss: Pointwise, prediction: Tensor, ct: Tensor) -> Tensor:
     """One loss for each pixel, or BadInput."""
+    if not torch.is_tensor(prediction):
+        raise BadInput(f"net: expected a tensor from it, got {type(prediction).__name__}")
     if prediction.shape != ct.shape:
         expected, got = tuple(prediction.shape), tuple(ct.shape)
         raise BadInput(f"ct: expected the prediction's shape {expected}, got {got}")
@@ -85,6 +88,44 @@ def clean_gradient(
         parts = torch.autograd.grad(value, list(learning.values()), allow_unused=True)
     return {n: g for n, g in zip(learning, parts, strict=True) if g is not None}
 
+# %% ../nbs/35_meta_reweighting.ipynb #35a9d0b2
+def _in_forward_mode(
+    net: nn.Module, mr: Tensor, ct: Tensor, *, gradient: Mapping[str, Tensor], loss: Pointwise
+) -> tuple[Tensor, Tensor]:
+    """u and the prediction, in one pass."""
+    known = dict(net.named_parameters())
+    with forward_ad.dual_level():
+        moving = {n: forward_ad.make_dual(known[n], g) for n, g in gradient.items()}
+        prediction = functional_call(net, moving, (mr,))
+        losses = _pixel_losses(loss, prediction, ct)
+        u = forward_ad.unpack_dual(losses).tangent
+        u = torch.zeros_like(ct) if u is None else u.detach()
+        return u, forward_ad.unpack_dual(prediction).primal
+
+
+def _by_double_backward(
+    net: nn.Module, mr: Tensor, ct: Tensor, *, gradient: Mapping[str, Tensor], loss: Pointwise
+) -> tuple[Tensor, Tensor]:
+    """The same, as the derivative of a derivative; attention in its plain form, which alone has a second one."""
+    known, wanted = dict(net.named_parameters()), torch.is_grad_enabled()
+    try:
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            prediction = net(mr)
+            losses = _pixel_losses(loss, prediction, ct)
+            weight = torch.zeros_like(losses, requires_grad=True)
+            total = (weight * losses).sum()
+            parts = [known[name] for name in gradient]
+            along = torch.autograd.grad(total, parts, create_graph=True, allow_unused=True)
+            pairs = zip(along, gradient.values(), strict=True)
+            rise = sum((p * g).sum() for p, g in pairs if p is not None)
+            (u,) = torch.autograd.grad(rise, weight, retain_graph=wanted)
+    except (RuntimeError, NotImplementedError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadInput(
+            f"net: expected layers that torch differentiates in forward mode or twice, got one without: {why}"
+        ) from None
+    return u.detach(), prediction if wanted else prediction.detach()
+
 # %% ../nbs/35_meta_reweighting.ipynb #bab09f90
 def agreement(
     net: nn.Module,
@@ -115,14 +156,10 @@ def agreement(
         Ren et al. 2018, equation 12, for single samples; here for pixels, as in Kim et al. Chapter 35.
     """
     _check_norms(net)
-    known = dict(net.named_parameters())
-    with forward_ad.dual_level():
-        moving = {n: forward_ad.make_dual(known[n], g) for n, g in gradient.items()}
-        prediction = functional_call(net, moving, (mr,))
-        losses = _pixel_losses(loss, prediction, ct)
-        u = forward_ad.unpack_dual(losses).tangent
-        u = torch.zeros_like(ct) if u is None else u.detach()
-        return u, forward_ad.unpack_dual(prediction).primal
+    try:
+        return _in_forward_mode(net, mr, ct, gradient=gradient, loss=loss)
+    except NotImplementedError:  # attention, weight_norm and some others have no forward mode
+        return _by_double_backward(net, mr, ct, gradient=gradient, loss=loss)
 
 # %% ../nbs/35_meta_reweighting.ipynb #4c779089
 def normalise(
@@ -179,8 +216,8 @@ def spatial_weights(
         [0.3333333432674408, 0.3333333432674408, 0.3333333432674408, 0.0]
 
     Args:
-        net: any differentiable network, (N, C, H, W) to (N, 1, H, W), in the mode it is in. Norms must not keep
-            running statistics while in training; dropout had better be off.
+        net: a network that torch can differentiate in forward mode, or else twice, (N, C, H, W) to (N, 1, H, W), in the
+            mode it is in. Norms must not keep running statistics while in training; dropout had better be off.
         mr: inputs of the mini-batch (N, C, H, W).
         ct: its targets (N, 1, H, W), perhaps misaligned.
         mr_clean: inputs of trusted pairs (M, C, h, w); other sizes are allowed.
@@ -193,8 +230,8 @@ def spatial_weights(
         they replace the mean, 1 / (N·H·W) for every pixel being the mean itself.
 
     Raises:
-        BadInput: other shapes than these, targets that are not finite, a loss that is not one value a pixel, a network
-            with running statistics.
+        BadInput: other shapes than these, inputs or targets that are not finite, a loss that is not one value a pixel, a
+            network with running statistics, or with a layer that torch can differentiate neither way.
 
     Source:
         Kim et al., *Meta-Learning Guided Pelvis MR to CT Translation*; Ren et al. 2018. Learning rates cancel in the
@@ -204,9 +241,17 @@ def spatial_weights(
         raise BadInput(
             f"mr_clean: expected {mr.shape[1]} channels as mr has, got {mr_clean.shape[1]}"
         )
-    gradient = clean_gradient(net, mr_clean, ct=ct_clean, loss=loss)
-    with torch.no_grad():
-        return normalise(agreement(net, mr, ct=ct, gradient=gradient, loss=loss)[0], floor)
+    if torch.is_inference_mode_enabled():
+        raise BadInput(
+            "spatial_weights: expected gradients, got torch.inference_mode(): call it outside"
+        )
+    for name, images in {"mr": mr, "mr_clean": mr_clean}.items():
+        if not torch.isfinite(images).all():
+            raise BadInput(f"{name}: expected finite values, got NaN or infinite pixels")
+    with torch.autocast(mr.device.type, enabled=False):  # u spans many powers of ten
+        gradient = clean_gradient(net, mr_clean, ct=ct_clean, loss=loss)
+        with torch.no_grad():
+            return normalise(agreement(net, mr, ct=ct, gradient=gradient, loss=loss)[0], floor)
 
 # %% ../nbs/35_meta_reweighting.ipynb #e83d8fba
 def split_clean(table: pd.DataFrame, share: float = 0.11) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from .compare import compare_methods, floor_note, p_in_words, summarise
 from .errors import BadInput
 from .files import whole_file
+from .record import read_csv
 from .volumes import load, read_case, spacing_mm, to_array
 
 # %% ../nbs/workshop/50_report.ipynb #0f91774e
@@ -147,7 +148,8 @@ def summary(out: str | Path, note: str = "") -> str:
     reference = _reference(out)
     board = leaderboard(out, reference)
     table = readable(board, reference).to_string(justify="right")
-    return "\n".join([table, *_notes(board, note, _made_up(out))])
+    refused = [f"refused: {row['run']}, {row['what']}" for row in read_csv(out / "refused.csv")]
+    return "\n".join([table, *_notes(board, note, _made_up(out)), *refused])
 
 
 def _made_up(out: Path) -> bool:
@@ -284,6 +286,25 @@ def _age_s(file: Path) -> float:
     return time.time() - file.stat().st_mtime if file.exists() else math.inf
 
 # %% ../nbs/workshop/50_report.ipynb #564b2b71
+def _refused(out: Path) -> list[str]:
+    """The runs that failed, as a table; nothing where none did."""
+    rows = [
+        f"<tr><td>{html.escape(row['run'])}</td><td>{html.escape(row['what'])}</td>"
+        f"<td>{html.escape(row['where'])}</td><td>{html.escape(row['traceback'])}</td></tr>"
+        for row in read_csv(out / "refused.csv")
+    ]
+    if not rows:
+        return []
+    head = "<tr><th>run</th><th>what</th><th>where</th><th>traceback</th></tr>"
+    says = "These runs have no row above. They are tried again when the benchmark is started again."
+    return [
+        f'<h2>Refused</h2><p>{says}</p><div class="wide"><table>',
+        head,
+        *rows,
+        "</table></div>",
+    ]
+
+# %% ../nbs/workshop/50_report.ipynb #c709e1fd
 def _page(out: Path, board: pd.DataFrame, reference: str, note: str, last: bool) -> str:
     """The page itself."""
     config = json.loads((out / "config.json").read_text())
@@ -308,6 +329,7 @@ def _page(out: Path, board: pd.DataFrame, reference: str, note: str, last: bool)
         f"and of the worst training. p: paired Wilcoxon test against {reference}, Holm-corrected.</p>",
         _named(readable(board, reference), says),
         *(f"<p><small>{html.escape(sentence)}</small></p>" for sentence in notes),
+        *_refused(out),
         "<h2>One case</h2><p>Above each synthetic CT, below its error: red too bright, blue too dark.</p>"
         f'<img src="data:image/png;base64,{image.decode()}" alt="MR, CT and each method">',
         "<h2>What it cost</h2>" + _named(_cost_table(out), {}),

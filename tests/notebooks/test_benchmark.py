@@ -15,14 +15,16 @@ import pytest
 import torch
 
 from mr2ct.baselines import BulkDensity
-from mr2ct.benchmark import _known, bench, score_case
+from mr2ct.benchmark import _known, bench, score_case, summary
 from mr2ct.datasets import list_cases
 from mr2ct.errors import BadInput
 from mr2ct.ladder import LADDER, Entry, load_run, unsized
 from mr2ct.record import check_record
+from mr2ct.phantom import make_case
 from mr2ct.run_folder import start_fabric
+from mr2ct.runs import Refused
 from mr2ct.training import PROFILES
-from mr2ct.volumes import load, to_array
+from mr2ct.volumes import load, to_array, write_case
 
 CPU = start_fabric("cpu", 1)
 TINY = replace(PROFILES["smoke"], cases=(2, 0, 2), shape=(8, 48, 48), samples=8, crop=32, width=4)
@@ -41,6 +43,34 @@ def test_workers_change_nothing_but_the_time_and_take_an_own_rung():
             tables.append((out / "cases.csv").read_bytes())
         torch.set_num_threads(threads)
         assert tables[0] == tables[1] and b"own-seed0" in tables[0]
+
+
+def test_a_rung_that_cannot_take_the_data_stands_in_the_report_and_the_others_are_scored():
+    class Picky(BulkDensity):
+        def volume(self, case):
+            raise ValueError("no <bone> in sight")
+
+    own = Entry("picky", "50_benchmark", partial(unsized, Picky, classes=3), "own", needs="nothing")
+    with tempfile.TemporaryDirectory() as folder:
+        out, some = Path(folder), {"fabric": CPU, "progress": False}
+        with pytest.raises(Refused, match="picky-seed0: ValueError: no <bone> in sight"):
+            bench(TINY, out, methods=[own, "bulk_3", "bulk_4"], **some)
+        assert set(pd.read_csv(out / "cases.csv").method) == {"bulk_3", "bulk_4"}
+        page, text = (out / "report.html").read_text(), summary(out)
+        assert "<h2>Refused</h2>" in page and "no &lt;bone&gt; in sight" in page
+        assert "refused: picky-seed0, ValueError: no <bone> in sight" in text
+        well = Entry("picky", "50_benchmark", partial(unsized, BulkDensity), "own", needs="nothing")
+        page = bench(TINY, out, methods=[well, "bulk_3"], **some).read_text()
+        assert "Refused" not in page and "refused" not in summary(out)
+
+
+def test_patients_of_different_size_are_scored_by_analogy_too():
+    with tempfile.TemporaryDirectory() as folder:
+        data, out = Path(folder) / "data", Path(folder) / "out"
+        for i in range(3):
+            write_case(make_case(i, (8, 36 + 2 * i, 48 - i)), data)
+        bench(TINY, out, data=data, methods=["analogy", "bulk_3"], fabric=CPU, progress=False)
+        assert set(pd.read_csv(out / "cases.csv").method) == {"analogy", "bulk_3"}
 
 
 def test_the_whole_ladder_is_what_is_meant_where_nothing_is_said():

@@ -29,7 +29,7 @@ from mr2ct.image_analogies import (
 from mr2ct.phantom import make_case
 from mr2ct.training import synthesize
 from mr2ct.errors import BadInput
-from mr2ct.volumes import Case, to_array, to_image
+from mr2ct.volumes import HU_MIN, Case, to_array, to_image
 
 
 def test_identity_and_pointwise_filters_come_back_exactly():
@@ -206,6 +206,20 @@ def test_method_copies_hu_of_the_atlas_and_travels_in_its_weights():
     assert np.array_equal(to_array(synthesize(other, case)), sct)
 
 
+def test_patients_of_different_size_make_one_atlas():
+    small, large = make_case(1, shape=(4, 32, 37)), make_case(2, shape=(4, 36, 32))
+    method = ImageAnalogy(slices=8, levels=2)
+    method.collect([small, large], ["ip"])
+    mr, ct = method.atlas_mr.numpy(), method.atlas_ct.numpy()
+    assert mr.shape == (8, 1, 36, 37) and ct.shape == (8, 36, 37)
+    padded = [np.pad(to_array(small.ct), ((0, 0), (2, 2), (0, 0)), constant_values=HU_MIN)]
+    padded.append(np.pad(to_array(large.ct), ((0, 0), (0, 0), (2, 3)), constant_values=HU_MIN))
+    of = [[any((one == slice_).all() for slice_ in p) for one in ct] for p in padded]
+    assert sum(of[0]) == sum(of[1]) == 4 and (mr[of[0], 0, :2] == -1).all()
+    for case in (small, large):
+        assert synthesize(method, case).shape == case.ct.shape
+
+
 def test_method_with_bad_cases():
     case = make_case(1, shape=(4, 32, 32))
     body = to_array(case.mask)
@@ -217,7 +231,6 @@ def test_method_with_bad_cases():
         ([], "cases: expected at least one"),
         ([Case("bare", case.mr)], "bare: expected a CT"),
         ([empty], "empty: expected a body"),
-        ([case, make_case(2, shape=(4, 32, 40))], "expected slices .32, 32."),
     ):
         with pytest.raises(BadInput, match=text):
             method.collect(cases, ["ip"])

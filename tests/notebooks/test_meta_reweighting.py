@@ -207,6 +207,63 @@ def test_running_statistics_are_refused_by_name():
     assert (u - other).abs().max() <= 1e-9 * u.abs().max()
 
 
+def test_nets_without_a_forward_mode_are_weighed_all_the_same():
+    from torch.nn.utils.parametrizations import weight_norm
+
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down, self.up = nn.Conv2d(1, 8, 4, 4), nn.ConvTranspose2d(8, 1, 4, 4)
+            self.heads = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x):
+            maps = self.down(x)
+            tokens = maps.flatten(2).transpose(1, 2)
+            tokens = tokens + self.heads(tokens, tokens, tokens, need_weights=False)[0]
+            return self.up(tokens.transpose(1, 2).reshape(maps.shape))
+
+    torch.manual_seed(0)
+    given = [torch.rand(2, 1, 16, 16) * 2 - 1 for _ in range(4)]
+    normed = nn.Sequential(weight_norm(nn.Conv2d(1, 4, 3, padding=1)), nn.Conv2d(4, 1, 1))
+    still = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1))
+    for net in (Attention().eval(), Attention(), normed, still.eval()):
+        weight = spatial_weights(net, *given)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(spatial_weights(net, *given), weight)
+        gradient = clean_gradient(net, given[2], given[3])
+        pixels = (net(given[0]) - given[1]).abs()
+        known = dict(net.named_parameters())
+        for y, x in ((3, 4), (10, 7)):
+            own = torch.autograd.grad(
+                pixels[0, 0, y, x],
+                [known[n] for n in gradient],
+                retain_graph=True,
+                allow_unused=True,
+            )
+            u = sum((a * b).sum() for a, b in zip(own, gradient.values()) if a is not None)
+            kept = agreement(net, given[0], given[1], gradient)[0][0, 0, y, x]
+            assert torch.allclose(kept, u, rtol=1e-4, atol=1e-7)
+        assert abs(float(weight.sum()) - 1) < 1e-5 and weight.min() >= 0
+
+
+def test_what_spatial_weights_cannot_take_is_said_in_a_line():
+    class Pair(nn.Conv2d):
+        def forward(self, x):
+            return super().forward(x), x
+
+    given = [torch.rand(1, 1, 8, 8) for _ in range(4)]
+    plain = nn.Conv2d(1, 1, 1)
+    for net, images, message in (
+        (Pair(1, 1, 1), given, "net: expected a tensor from it, got tuple"),
+        (plain, [given[0] * float("nan"), *given[1:]], "mr: expected finite values"),
+    ):
+        with pytest.raises(BadInput, match=message) as caught:
+            spatial_weights(net, *images)
+        assert "\n" not in str(caught.value)
+    with torch.inference_mode(), pytest.raises(BadInput, match="expected gradients, got torch.inf"):
+        spatial_weights(plain, *given)
+
+
 SMOKE = replace(PROFILES["smoke"], samples=48, crop=32)
 
 

@@ -18,10 +18,15 @@ from mr2ct.run_folder import (
     FreeBuffers,
     Log,
     begin_run,
+    check_devices,
+    dtypes_kept,
     environment,
     load_checkpoint,
     load_weights,
+    locked,
     measured,
+    note,
+    samples_of,
     save_checkpoint,
     save_weights,
     start_fabric,
@@ -40,9 +45,71 @@ def test_a_broken_checkpoint_falls_back_to_the_one_before():
             "step-00000002.pt",
             "step-00000003.pt",
         ]
-        newest.write_bytes(newest.read_bytes()[:50])
-        with pytest.warns(UserWarning, match="step-00000003.pt: cannot be read"):
+        whole = newest.read_bytes()
+        noise = np.random.default_rng(0).bytes(500)
+        for data in (whole[:50], b"", bytes(500), noise, b"<html>404</html>", b"\x80\x04"):
+            newest.write_bytes(data)
+            with pytest.warns(UserWarning, match="step-00000003.pt: cannot be read"):
+                assert load_checkpoint(Path(folder))["step"] == 2
+        torch.save([1, 2], newest)
+        with pytest.warns(UserWarning, match="holds list"):
             assert load_checkpoint(Path(folder))["step"] == 2
+
+
+def test_where_no_checkpoint_can_be_read_nothing_is_overwritten():
+    with tempfile.TemporaryDirectory() as folder:
+        run, config = Path(folder), {"seed": 0, "steps": 9}
+        begin_run(run, config, resume=True)
+        for step in (1, 2):
+            save_checkpoint(run, step, {}).write_bytes(b"gone")
+        before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+        with (
+            pytest.warns(UserWarning, match="cannot be read"),
+            pytest.raises(BadInput, match="expected a checkpoint that can be read, got 2"),
+        ):
+            begin_run(run, config | {"steps": 20}, resume=True)
+        assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
+        assert begin_run(run, config, resume=False) is None
+
+
+def test_a_state_that_could_not_be_read_back_is_refused_when_it_is_saved():
+    class Odd:
+        pass
+
+    fine = {"a": [torch.zeros(2), (1, None, "x")], "size": torch.Size([2]), 3: {"b": True}}
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder)
+        save_checkpoint(run, 1, fine)
+        assert load_checkpoint(run)["a"][1] == (1, None, "x")
+        for value, kind in ((np.zeros(3), "numpy.ndarray"), (Odd(), "Odd"), (Path("x"), "Path")):
+            with pytest.raises(
+                BadInput, match=rf"state\['stateful'\]\['mean'\]\[1\]: .* got .*{kind}"
+            ):
+                save_checkpoint(run, 2, {"stateful": {"mean": [0, value]}})
+        assert [p.name for p in (run / "checkpoint").iterdir()] == ["step-00000001.pt"]
+
+
+def test_tied_and_compiled_weights_are_written_and_read():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            layer = nn.Linear(2, 2)
+            self.net = nn.Sequential(layer, nn.Tanh(), layer)
+            self.head = self.net[0]
+
+    class Compiled(Tied):
+        def __init__(self):
+            super().__init__()
+            self.net = torch.compile(self.net, backend="eager")
+
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in (Tied, Compiled):
+            first, again = kind(), Tied()
+            save_weights(first, Path(folder), 1)
+            for other in (again, Compiled()):
+                load_weights(other, folder)
+                assert torch.equal(other.head.weight, first.head.weight)
+            assert again.net[0] is again.net[2] is again.head
 
 
 def test_weights_come_back_and_others_are_named():
@@ -92,6 +159,69 @@ def test_a_run_begins_where_it_was_or_not_at_all():
             begin_run(run, {"seed": 1, "steps": 9}, resume=True)
         assert begin_run(run, {"seed": 1, "steps": 9}, resume=False) is None
         assert not (run / "checkpoint").exists()
+        save_checkpoint(run, 5, {})
+        (run / "config.json").unlink()
+        assert begin_run(run, {"seed": 1, "steps": 9}, resume=False) is None
+        assert not (run / "checkpoint").exists()
+
+
+def test_a_config_is_compared_as_it_is_read_back_and_by_the_name_within():
+    config = {"crop": (4, 4), "batches": {"size": 2, 1: "a"}, "steps": 5}
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder)
+        for _ in range(2):
+            begin_run(run, config, resume=True)
+        with pytest.raises(BadInput, match="expected batches.size = 3 to resume, got 2$"):
+            begin_run(run, config | {"batches": {"size": 3, 1: "a"}}, resume=True)
+        with pytest.raises(BadInput, match="expected precision to resume, got a run that does not"):
+            begin_run(run, config | {"precision": "32-true"}, resume=True)
+        with pytest.raises(BadInput, match="config: expected numbers"):
+            begin_run(run, config | {"limit": np.int64(3)}, resume=True)
+        note(run, "features", "vgg16 random")
+        note(run, "features", "vgg16 random")
+        begin_run(run, config | {"steps": 7}, resume=True)
+        with pytest.raises(BadInput, match="expected features = 'vgg16 trained' to resume, got"):
+            note(run, "features", "vgg16 trained")
+        save_checkpoint(run, 7, {})
+        begin_run(run, config | {"steps": 3}, resume=True)
+        assert '"steps": 7' in (run / "config.json").read_text()
+        (run / "config.json").write_text("{")
+        with pytest.raises(BadInput, match="expected the config of a run, got"):
+            begin_run(run, config, resume=True)
+
+
+def test_a_folder_is_for_one_training_at_a_time():
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        with locked(run), locked(run, wanted=False):
+            with pytest.raises(BadInput, match="got one in which another is at work"), locked(run):
+                pass
+        with locked(run):
+            pass
+        assert list(run.iterdir()) == []
+
+
+def test_there_are_no_more_processes_than_samples():
+    class Source:
+        def __init__(self, batch_size):
+            self.batch_size = batch_size
+
+    class Both:
+        def __init__(self):
+            self.train, self.clean, self.lead = Source(6), Source(4), 9
+
+    assert [samples_of(x) for x in (Source(6), Both(), object())] == [6, 4, None]
+    check_devices(4, 4)
+    check_devices(9, None)
+    with pytest.raises(BadInput, match="devices: expected at most 4, .* got 5"):
+        check_devices(5, 4)
+
+
+def test_types_come_back_after_a_training_in_others():
+    net = nn.BatchNorm2d(2)
+    with dtypes_kept(net):
+        net.double()
+    assert {v.dtype for v in net.state_dict().values()} == {torch.float32, torch.int64}
 
 
 def test_a_log_stopped_between_two_rows_ends_the_same():
@@ -114,6 +244,24 @@ def test_a_log_stopped_between_two_rows_ends_the_same():
         whole.write()
         second.write()
         assert whole.path.read_bytes() == second.path.read_bytes()
+
+
+def test_values_may_be_numbers_and_need_not_be_there_at_every_step():
+    with tempfile.TemporaryDirectory() as folder:
+        log = Log(Path(folder) / "log.csv")
+        for k in range(4):
+            log.add({"loss": float(k)} | ({"late": torch.tensor(2.0 * k)} if k % 2 else {}))
+            if k == 0:
+                log.flush(1)
+        log.add({})
+        assert log.flush(4) == {"loss": 2.0, "late": 4.0} and log.flush(5) == {}
+        log.write()
+        assert log.path.read_text() == "step,loss,late\n1,0,\n4,2,4\n"
+        log.add({})
+        assert log.flush(6) == {}
+        for wrong in (None, torch.zeros(1), {"loss": "small"}):
+            with pytest.raises(BadInput, match="training_step: expected numbers by name"):
+                log.add(wrong)
 
 
 def test_a_value_that_is_not_finite_is_named():
@@ -162,6 +310,13 @@ def test_the_environment_names_versions_and_a_setting_that_is_not_there_is_refus
     assert said["threads"] == torch.get_num_threads() and "commit" in said
     with pytest.raises(BadInput, match="expected a setting of this machine"):
         start_fabric("cpu", precision="3-false")
+
+
+def test_without_git_there_is_no_commit():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "/nonexistent")
+        said = environment()
+    assert said["commit"] is None and said["dirty"] is None
 
 
 def test_wrapped_modules_are_unwrapped():

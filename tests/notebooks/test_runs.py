@@ -18,12 +18,14 @@ from mr2ct.ladder import LADDER, Entry, unsized
 from mr2ct.record import Record, check_record
 from mr2ct.runs import (
     How,
+    Refused,
     Run,
     check_workers,
     choose_workers,
     features_used,
     pack,
     plan_runs,
+    refused_runs,
     run_all,
 )
 from mr2ct.run_folder import start_fabric
@@ -85,6 +87,79 @@ def test_a_kill_between_the_two_tables_costs_one_run():
         )  # vnet's rows are there, its run is not
         assert "expected rows of a run" in " ".join(check_record(folder))
         assert in_turn(folder, plan) == before
+
+
+def refuses(names, error=BadInput):
+    "Work in which some methods cannot take the data."
+
+    def work(run, how):
+        if run.entry.name in names:
+            raise error("patient_01: expected slices (49, 63),\n got (47, 64)")
+        return three_rows(run, how)
+
+    return work
+
+
+def test_one_that_fails_is_named_and_the_others_go_on():
+    config = {"study": "x", "profile": {"samples": 1}}
+    plan = plan_of(["unet", "atlas", "vnet"])
+    for error in (BadInput, KeyError):
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
+            out, seen = Path(folder), []
+            usual = {"how": How(out, None, False), "order": place}
+
+            def start(work, only=plan):
+                record = Record.open(out, config)
+                run_all(
+                    only, record, work=work, after=lambda: seen.append(len(record.runs)), **usual
+                )
+
+            for _ in range(2):  # refused again at the next start
+                with pytest.raises(Refused, match="got 1 that failed.*atlas-seed0: .*patient_01"):
+                    start(refuses(["atlas"], error))
+                (row,) = refused_runs(out)
+                assert row["method"] == "atlas" and row["what"].startswith(error.__name__ + ": ")
+                assert "\n" not in row["what"] and ", in work" in row["where"]
+                assert row["traceback"] == "runs/atlas-seed0/refused.txt"
+                assert "Traceback" in (out / row["traceback"]).read_text()
+                assert seen == [1, 2]
+            with pytest.raises(Refused, match="vnet-seed1"):  # the older refusal is not forgotten
+                start(refuses(["vnet"], error), plan_of(["vnet"], (0, 1)))
+            assert [row["run"] for row in refused_runs(out)] == ["atlas-seed0", "vnet-seed1"]
+            start(three_rows, plan_of(["unet", "atlas", "vnet"], (0, 1)))
+            assert not (out / "refused.csv").exists() and not refused_runs(out)
+            assert not list(out.rglob("refused.txt"))
+            straight = in_turn(other, plan_of(["unet", "atlas", "vnet"], (0, 1)))
+            assert (out / "cases.csv").read_bytes() == straight
+
+
+def test_with_two_workers_what_is_in_flight_is_not_lost():
+    with tempfile.TemporaryDirectory() as folder:
+        record = Record.open(folder, {"study": "x"})
+        how, plan = How(Path(folder), None, False), plan_of(["atlas", "unet", "vnet"])
+        with pytest.raises(Refused, match="expected 3 runs, got 1 that failed, .*atlas-seed0: Key"):
+            run_all(plan, record, how=how, work=refuses(["atlas"], KeyError), workers=2)
+        assert sorted(record.runs) == ["unet-seed0", "vnet-seed0"]
+        assert ", in work" in refused_runs(folder)[0]["where"]
+
+
+def test_a_worker_that_is_killed_costs_what_it_did_and_a_line():
+    def work(run, how):
+        import os
+        import signal
+        import time
+
+        if run.entry.name == "atlas":
+            time.sleep(2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [run.keys | {"case": "p0", "mae": 1.0}], {"train_s": 1.0}
+
+    with tempfile.TemporaryDirectory() as folder:
+        record = Record.open(folder, {"study": "x"})
+        with pytest.raises(BadInput, match="got one that was killed.*not done: .*atlas-seed0"):
+            plan = plan_of(["unet", "atlas"])
+            run_all(plan, record, how=How(Path(folder), None, False), work=work, workers=2)
+        assert list(record.runs) == ["unet-seed0"]
 
 
 def test_a_run_is_named_by_all_that_it_depends_on():
