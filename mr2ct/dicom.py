@@ -162,7 +162,7 @@ class Slice:
     padding: np.ndarray | None
 
     @property
-    def name(self) -> str:
+    def file_name(self) -> str:
         """The name of the file, without its folder."""
         return Path(self.tags.filename).name
 
@@ -251,10 +251,10 @@ def _without_copies(slices: list[Slice], folder: Path) -> list[Slice]:
         if first is item or not uid:
             kept.append(item)
         elif np.array_equal(_pixels(first), _pixels(item)):
-            copies.append(f"{item.name} (as {first.name})")
+            copies.append(f"{item.file_name} (as {first.file_name})")
         else:
             raise BadInput(
-                f"{item.tags.filename}: expected the pixels of {first.name}, which has the same SOPInstanceUID, got others"
+                f"{item.tags.filename}: expected the pixels of {first.file_name}, which has the same SOPInstanceUID, got others"
             )
     if copies:
         told = ", ".join(copies[:3]) + (f" and {len(copies) - 3} more" if len(copies) > 3 else "")
@@ -312,7 +312,7 @@ def _in_order(slices: list[Slice], folder: Path) -> tuple[list[Slice], np.ndarra
 # %% ../nbs/workshop/01_dicom.ipynb #1918e101
 def _check_line(slices: list[Slice], place: np.ndarray, normal: np.ndarray, folder: Path) -> None:
     """Raise BadInput, naming the files, unless sorted slices lie evenly on a straight line."""
-    names, gaps = [s.name for s in slices], np.diff(place @ normal)
+    names, gaps = [s.file_name for s in slices], np.diff(place @ normal)
     usual, narrow, wide = float(np.median(gaps)), int(gaps.argmin()), int(gaps.argmax())
     if gaps[narrow] < max(1e-3, 0.05 * usual):
         times = sorted({s.echo for s in slices if np.isfinite(s.echo)})

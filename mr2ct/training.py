@@ -240,7 +240,7 @@ def fit(
     """
     run_dir, fabric = Path(run_dir), fabric or start_fabric()
     check_devices(fabric.world_size, samples_of(batches))
-    config = whole_config(method, batches, fabric, config) | {"steps": steps}
+    config = whole_config(method, batches, fabric=fabric, config=config) | {"steps": steps}
     first, where = fabric.is_global_zero, str(run_dir / "checkpoint")
     with locked(run_dir, first):
         saved = begin_run(run_dir, config, resume) if first else None
@@ -263,7 +263,11 @@ def fit(
 
 # %% ../nbs/07_training.ipynb #1e685b4d
 def whole_config(
-    method: Method, batches: BatchSource, fabric: "Fabric", config: dict[str, Any] | None = None
+    method: Method,
+    batches: BatchSource,
+    *,
+    fabric: "Fabric",
+    config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What makes a run what it is, by name.
 

@@ -185,7 +185,7 @@ def same_grid(a: nib.Nifti1Image, b: nib.Nifti1Image) -> bool:
         a, b: two volumes; a last axis of components does not count.
     """
     smallest = nib.affines.voxel_sizes(a.affine).min()
-    return a.shape[:3] == b.shape[:3] and _apart_mm(a, b) <= 0.01 * smallest
+    return bool(a.shape[:3] == b.shape[:3] and _apart_mm(a, b) <= 0.01 * smallest)
 
 
 def _apart_mm(a: nib.Nifti1Image, b: nib.Nifti1Image) -> float:
