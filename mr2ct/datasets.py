@@ -410,11 +410,11 @@ def _partners(store: SliceStore, i: int) -> np.ndarray:
 
 
 def _cut(
-    store: SliceStore, i: int, names: Sequence[str], size: tuple[int, int], rng: np.random.Generator
+    batches: "Batches", i: int, names: Sequence[str], rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """One window of slice i; the same window for all names."""
-    item = store.read(i, names)
-    corner = place_crop(item["mask"][0], size, rng)
+    item, size = batches.store.read(i, names), batches.size
+    corner = batches.place(item["mask"][0], size, rng)
     return {
         n: cut(a, corner, size=size, fill=-1 if n[:2] in ("mr", "ct") else 0)
         for n, a in item.items()
@@ -477,6 +477,13 @@ def _check_batches(store: SliceStore, batch_size: int, seed: int, needs: str, au
     if getattr(augment, "flip", False) and store.view == "sagittal":
         raise BadInput("augment: expected no flip, in a sagittal slice it swaps front and back")
 
+
+def _share(batch_size: int, k: int, *, rank: int, world: int) -> range:
+    limits = f"k >= 0 and 0 <= rank < world <= {batch_size}"
+    if not (k >= 0 and 0 <= rank < world <= batch_size):
+        raise BadInput(f"k, rank, world: expected {limits}, got {k}, {rank}, {world}")
+    return range(rank, batch_size, world)
+
 # %% ../nbs/06_datasets.ipynb #5bd74c1d
 class Batches:
     """An endless list of batches in which batch k is a pure function of (seed, k).
@@ -495,6 +502,10 @@ class Batches:
         BadInput: a number out of range, a flip of sagittal slices, unpaired batches without an MR, without a CT, or from
             one patient with few slices.
     """
+
+    place = staticmethod(
+        place_crop
+    )  # where the window of a slice lies; a subclass may place it elsewhere
 
     def __init__(
         self,
@@ -525,10 +536,7 @@ class Batches:
         Raises:
             BadInput: k below 0, or rank and world that do not fit the batch.
         """
-        if not (k >= 0 and 0 <= rank < world <= self.batch_size):
-            limits = f"k >= 0 and 0 <= rank < world <= {self.batch_size}"
-            raise BadInput(f"k, rank, world: expected {limits}, got {k}, {rank}, {world}")
-        share = range(rank, self.batch_size, world)
+        share = _share(self.batch_size, k, rank=rank, world=world)
         slices, extras = [_pick(self, _ORDER, k, j) for j in share], self.store.extras
         if self.needs == "paired":
             return self._read(slices, ("mr", "ct", "mask", *extras), _SAMPLE, k, share)
@@ -547,7 +555,7 @@ class Batches:
         self, slices: list, names: tuple, stream: int, k: int, share: range
     ) -> dict[str, Any]:
         rngs = [np.random.default_rng([self.seed, stream, k, j]) for j in share]
-        cuts = [_cut(self.store, i, names, self.size, g) for i, g in zip(slices, rngs, strict=True)]
+        cuts = [_cut(self, i, names, g) for i, g in zip(slices, rngs, strict=True)]
         batch = {name: _tensor([c[name] for c in cuts]) for name in names}
         batch = batch if self.augment is None else self.augment(batch, rngs)
         return batch | {"key": [self.store.key(i) for i in slices]}

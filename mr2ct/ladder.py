@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import nibabel as nib
+import numpy as np
 import pandas as pd
 import torch
 from lightning_fabric import Fabric
@@ -31,7 +32,7 @@ from .reggan import reg_pgan_for, reggan_for
 from .run_config import data_digest, said_of
 from .run_folder import begin_run, check_devices, load_weights, save_weights, start_fabric
 from .style_transfer import StyleTransfer
-from .three_views import ThreeViews
+from .three_views import three_views_for, zhao2018_for
 from .training import Method, Profile, fit
 from .unet import RegressionUNet
 from .vnet import vnet_for
@@ -114,8 +115,10 @@ _RUNGS = (  # name, chapter, needs, build(channels, profile), the method in a fe
      "pixels copied from eight slices of training patients"),
     ("unet", "20_unet", "paired", partial(sized, RegressionUNet), "U-Net with an L1 loss"),
     ("vnet", "22_vnet", "paired", vnet_for, "V-Net on 3-D patches with an L1 loss"),
-    ("three_views", "23_three_views", "paired", partial(sized, ThreeViews),
+    ("three_views", "23_three_views", "paired", three_views_for,
      "a U-Net for each of three views, sharing the budget"),
+    ("zhao2018", "23_three_views", "paired", zhao2018_for,
+     "three views of all channels, a pooled hinge-like Huber loss, learned fusion"),
     ("pgan", "31_pgan", "paired", pgan_for, "GAN with a pixel and a perceptual loss"),
     ("cyclegan", "32_cyclegan", "unpaired", cyclegan_for,
      "two GANs without pairs, cycle and gradient consistency"),
@@ -131,10 +134,7 @@ _RUNGS = (  # name, chapter, needs, build(channels, profile), the method in a fe
     ("meta_pgan", "35_meta_reweighting", "paired", partial(meta_for, kind=MetaPGAN),
      "CTX-pGAN whose pixels are weighed by a few trusted pairs"),
 )  # fmt: skip
-LADDER: dict[str, Entry] = {
-    name: Entry(name, chapter, build, says, needs=needs)
-    for name, chapter, needs, build, says in _RUNGS
-}
+LADDER = {n: Entry(n, chapter, build, says, needs=needs) for n, chapter, needs, build, says in _RUNGS}  # fmt: skip
 
 # %% ../nbs/49_ladder.ipynb #0a83f2f9
 def find_entry(name: str | Entry, entries: Sequence[Entry] = ()) -> Entry:
@@ -190,10 +190,19 @@ def build(
     return method
 
 # %% ../nbs/49_ladder.ipynb #7bf3ec6d
-def count_samples(batch: dict[str, Any]) -> int:
-    """Training slices in a batch: those of every MR tensor, (N, C, H, W) or (N, C, D, H, W), by names "mr…"."""
-    shapes = [value.shape for name, value in batch.items() if name.startswith("mr")]
-    return sum(n * (rest[0] if len(rest) == 3 else 1) for n, _, *rest in shapes)
+def count_samples(batch: dict[str, Any], crop: int | tuple[int, int]) -> float:
+    """Training samples in a batch: the pixels of every MR tensor, by names "mr…", in crops of a profile.
+
+    >>> count_samples({"mr": torch.zeros(2, 1, 4, 32, 32), "ct": torch.zeros(2, 1, 4, 32, 32)}, crop=64)
+    2.0
+
+    Args:
+        batch: tensors (N, C, H, W) or (N, C, D, H, W) by name.
+        crop: of the profile.
+    """
+    area = np.prod((crop, crop) if isinstance(crop, int) else crop)
+    pixels = (value[:, 0].numel() for name, value in batch.items() if name.startswith("mr"))
+    return float(sum(pixels) / area)
 
 # %% ../nbs/49_ladder.ipynb #ba5515e7
 def split_cases(table: pd.DataFrame, split: str) -> Iterator[Case]:

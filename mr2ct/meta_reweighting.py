@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 import torch.autograd.forward_ad as forward_ad
 import torch.nn.functional as F
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -27,7 +28,7 @@ from .metrics import dice
 from .information import mutual_information
 from .prepare import rank_cases
 from .training import BatchSource, Method, Profile
-from .unet import RegressionUNet
+from .unet import RegressionUNet, warm_cosine
 from .errors import BadInput
 from .volumes import read_case, to_array
 
@@ -451,6 +452,7 @@ class MetaUNet(Reweighted, RegressionUNet):
         channels: MR channels.
         steps: updates, and length of the schedule.
         lead: updates at the beginning in which the trusted pairs alone teach; 0 in the literature.
+        fresh: the learning rate rises and falls once for the lead and once more for what follows; False: once for both.
         options: of `Reweighted`, whose defaults are Kim et al.'s raw form, and of `RegressionUNet`.
 
     Raises:
@@ -460,11 +462,21 @@ class MetaUNet(Reweighted, RegressionUNet):
         Kim et al. for the weights. Chapter 35.
     """
 
-    def __init__(self, channels: int, steps: int, lead: int = 0, **options: Any) -> None:
+    def __init__(
+        self, channels: int, steps: int, *, lead: int = 0, fresh: bool = False, **options: Any
+    ) -> None:
         if not 0 <= lead < max(steps, 1):
             raise BadInput(f"lead: expected 0 to fewer than {steps} updates, got {lead}")
         super().__init__(channels, steps, **options)
-        self.lead = lead
+        self.lead, self.fresh = lead, fresh
+
+    def configure(self, fabric: Fabric) -> dict[str, Any]:
+        parts, lead = super().configure(fabric), self.lead
+        if self.fresh and lead:
+            both = [warm_cosine(self.optimiser, n).lr_lambdas[0] for n in (lead, self.steps - lead)]
+            factor = lambda k: both[0](k) if k < lead else both[1](k - lead)
+            self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, factor)
+        return parts | {"schedule": self.schedule}
 
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
@@ -483,7 +495,7 @@ class MetaUNet(Reweighted, RegressionUNet):
             found = super().training_step({n: batch[f"{n}_clean"] for n in ("mr", "ct")})
             return found | {"plain": found["loss"], "kept": torch.zeros_like(found["loss"])}
         weight, own = self.weigh(self.net.module, batch)
-        pixels = (self.net(batch["mr"]) - batch["ct"]).abs()
+        pixels = self.errors(self.net(batch["mr"]), batch["ct"])
         loss = (weight * pixels).sum()
         if self.clean or self.fabric.all_reduce(weight.sum(), reduce_op="sum") > 0:
             self.update(loss + own, self.optimiser, self.schedule)
@@ -522,7 +534,7 @@ class MetaPGAN(Reweighted, ContextualPGAN):
         found = super().terms(fake, batch)
         if "pixel" in found:
             weight, own = self.weigh(self.generator.module, batch)
-            found["pixel"] = (weight * (fake - batch["ct"]).abs()).sum() + own
+            found["pixel"] = (weight * self.pixel(fake, batch["ct"])).sum() + own
         return found
 
 

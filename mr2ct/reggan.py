@@ -22,7 +22,6 @@ from .gan import PatchDiscriminator
 from .pgan import PGAN, WEIGHTS, pgan_for
 from .information import mutual_information
 from .training import Profile, synthesize
-from .unet import UNet
 from .errors import BadInput
 from .volumes import Case, hu_to_unit, to_array
 
@@ -153,7 +152,6 @@ class RegPGAN(PGAN):
         registration_width, depth, coarse: of the `RegistrationNet`.
         jitter: moved fake and CT are both read up to half of so many pixels off, at random; 0 in the sources. With 1 a
             flow of half a pixel, which blurs, gains nothing.
-        generator: (N, channels, H, W) to (N, 1, H, W) in [-1, 1]; None: the residual one of pGAN.
         weights: term -> weight; None: those of pGAN, and half the weight of "pixel" for "smooth", as in RegGAN.
             "anchor", L1 without the flow, is 0 in the sources and a cure for the cheat of chapter 34.
         options: further arguments of `PGAN`.
@@ -176,7 +174,6 @@ class RegPGAN(PGAN):
         depth: int = 7,
         coarse: int = 1,
         jitter: float = 0.0,
-        generator: nn.Module | None = None,
         weights: Mapping[str, float] | None = None,
         **options: Any,
     ) -> None:
@@ -185,7 +182,6 @@ class RegPGAN(PGAN):
         super().__init__(channels, steps, weights=weights, **options)
         self.registration = RegistrationNet(registration_width, depth, coarse=coarse)
         self.smallest, self.jitter = max(self.smallest, self.registration.smallest), jitter
-        self.generator = self.generator if generator is None else generator
 
     def terms(self, fake: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """As in `PGAN`, of the moved fake; "smooth", and "anchor" of the fake as it is."""
@@ -263,21 +259,13 @@ class RegGAN(RegPGAN):
         self.discriminator = ImageDiscriminator(width, *rest)
 
 # %% ../nbs/34_reggan.ipynb #dd12d104
-def _trims(channels: int, profile: Profile) -> dict[str, Any]:
-    """What both methods change at the size of a profile."""
-    small, side = not profile.published, int(np.min(profile.crop))
-    coarse = 2 if small else 1
+def _trims(profile: Profile) -> dict[str, Any]:
+    """What both methods change at the size of a profile, besides what `pgan_for` does."""
+    side, coarse = int(np.min(profile.crop)), 1 if profile.published else 2
     chosen = {"depth": min(7, (side // coarse).bit_length() - 2), "coarse": coarse}
-    if not small:
+    if profile.published:
         return chosen
-    width = profile.width // 2
-    net = nn.Sequential(UNet(channels, 1, width=width, depth=3), nn.Hardtanh())
-    return chosen | {
-        "registration_width": width,
-        "generator": net,
-        "jitter": 1.0,
-        "learning_rate": 3e-3,
-    }
+    return chosen | {"registration_width": max(4, profile.width // 6), "jitter": 1.0}
 
 
 def reg_pgan_for(channels: int, profile: Profile, **options: Any) -> RegPGAN:
@@ -288,17 +276,16 @@ def reg_pgan_for(channels: int, profile: Profile, **options: Any) -> RegPGAN:
         profile: its steps, width and crop are used.
         options: arguments of `RegPGAN` to set otherwise.
     """
-    return pgan_for(channels, profile, RegPGAN, **_trims(channels, profile) | options)
+    return pgan_for(channels, profile, RegPGAN, **_trims(profile) | options)
 
 
 def reggan_for(channels: int, profile: Profile, **options: Any) -> RegGAN:
     """RegGAN at the size of a profile.
 
     The registration has as many halvings as leave two pixels of the crop, 7 at most. `full` keeps all else. Below it
-    the registration has half the profile's width and works on pixels of twice the size; the generator is a U-Net of
-    that width with three halvings, which learns faster than the residual one; a jitter of one pixel takes away what
-    a flow of half a pixel gains; the rate is 3e-3 with a decay over the second half; and the discriminator is that of
-    `pgan_for`.
+    the registration has a sixth of the profile's width and works on pixels of twice the size; a jitter of one pixel
+    takes away what a flow of half a pixel gains; the rate decays over the second half; generator, discriminator, rate
+    and weights by tissue are those of `pgan_for`.
 
     Args:
         channels: MR channels.
@@ -306,7 +293,7 @@ def reggan_for(channels: int, profile: Profile, **options: Any) -> RegGAN:
         options: arguments of `RegGAN` to set otherwise.
     """
     decay = {} if profile.published else {"constant": profile.steps // 2}
-    return pgan_for(channels, profile, RegGAN, **_trims(channels, profile) | decay | options)
+    return pgan_for(channels, profile, RegGAN, **_trims(profile) | decay | options)
 
 # %% ../nbs/34_reggan.ipynb #70570b45
 def find_offset(image: np.ndarray, reference: np.ndarray, reach: int = 4) -> np.ndarray:

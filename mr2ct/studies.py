@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['Values', 'STUDIES', 'MissingData', 'as_given', 'a_quarter', 'three_quarters', 'aligned_world', 'moved_world',
-           'misaligned_world', 'channels_world', 'contest_world', 'unpaired_world', 'Study', 'in_words', 'plan_study',
-           'place_in', 'run_study', 'find_study_by_name', 'describe_record', 'describe_results', 'channel_entries',
-           'loss_entries', 'rival_entries', 'lever_entries', 'pelvis_size', 'quarter_of_the_pair',
-           'one_and_two_budgets', 'keep_leaderboard', 'describe_studies', 'run_studies', 'study_facts']
+           'misaligned_world', 'channels_world', 'two_worlds', 'contest_world', 'unpaired_world', 'Study', 'in_words',
+           'plan_study', 'place_in', 'run_study', 'find_study_by_name', 'describe_record', 'describe_results',
+           'channel_entries', 'loss_entries', 'rival_entries', 'lever_entries', 'meta_pgan_long', 'contest_entries',
+           'plateau_entries', 'quarter_in_batches', 'pelvis_size', 'quarter_of_the_pair', 'one_and_two_budgets',
+           'keep_leaderboard', 'describe_studies', 'run_studies', 'study_facts']
 
 # %% ../nbs/51_misalignment.ipynb #804084bb
 import shutil
@@ -29,16 +30,16 @@ from .files import whole_file
 from .ladder import LADDER, Entry, sized
 from .losses import L1, L2, HingeHuber, Huber, MaxPooled
 from .maps import judge_maps, keep_maps
-from .meta_reweighting import USEFUL, meta_for
+from .meta_reweighting import USEFUL, MetaPGAN, meta_for
 from .record import Record, origin_of, read_study, results_folder
 from .report import leaderboard
 from .run_folder import environment, start_fabric
 from .runs import How, Run, Work, choose_workers, plan_runs, run_all
-from .three_views import ThreeViews
+from .three_views import three_views_for
 from .training import PROFILES, Profile
 from .trials import follow_information, keep_volumes, score_fusions, score_with_bone
 from .trust import LEVERS, Rival, ToldUNet, lever_for
-from .unet import RegressionUNet
+from .unet import PLAIN, RegressionUNet
 from .worlds import four_channel_phantoms, make_phantoms, misaligned_phantoms
 
 # %% ../nbs/51_misalignment.ipynb #bf63182c
@@ -113,6 +114,16 @@ def channels_world(folder: Path, profile: Profile, values: Values) -> Path:
         folder, profile, values: see `Study.world`.
     """
     return four_channel_phantoms(folder / "data", profile, progress=False)
+
+
+def two_worlds(folder: Path, profile: Profile, values: Values) -> Path:
+    """Phantoms whose pairs fit, or those of which three in four do not.
+
+    Args:
+        folder, profile, values: see `Study.world`.
+    """
+    make = aligned_world if values["pairs"] == "aligned" else misaligned_world
+    return make(folder / str(values["pairs"]), profile, values)
 
 
 def contest_world(folder: Path, profile: Profile, values: Values) -> Path | None:
@@ -501,14 +512,70 @@ def rival_entries() -> Iterator[Entry]:
     for name, says, options in forms:
         yield _variant(name, "36_trust", meta_for, says, **USEFUL | options)
     yield LADDER["meta"]
+    for percent in (
+        25,
+        50,
+        75,
+    ):  # a second rise of the rate, so that the weights have something to say
+        options = USEFUL | {"lead": percent / 100, "fresh": True}
+        says = f"meta, {percent} % lead, the rate rises once more after it"
+        yield _variant(f"meta_fresh_{percent}", "36_trust", meta_for, says, **options)
+        for name, more in (("even", {"floor": 1.0}), ("truth", {"kind": ToldUNet, "floor": 0.0})):
+            own = f"{says}, weights {name}" if name == "even" else f"{says}, weights by the truth"
+            yield _variant(f"{name}_fresh_{percent}", "36_trust", meta_for, own, **options | more)
 
-
+# %% ../nbs/51_misalignment.ipynb #7acb1ff7
 def lever_entries() -> Iterator[Entry]:
     """The raw weights, and one change of them at a time."""
     yield LADDER["meta_raw"]
     for name, options in LEVERS.items():
         says = f"meta_raw with {', '.join(f'{n} {v}' for n, v in options.items())}"
         yield _variant(f"lever_{name}", "36_trust", lever_for, says, **options)
+
+# %% ../nbs/51_misalignment.ipynb #cfdc2944
+def meta_pgan_long(channels: int, profile: Profile) -> MetaPGAN:
+    """`meta_pgan` with as many updates as `pgan`; the trusted slices come on top of its budget.
+
+    Args:
+        channels: MR channels.
+        profile: its steps and width are used.
+    """
+    return meta_for(channels, profile, kind=MetaPGAN, steps=profile.steps)
+
+
+def contest_entries() -> Iterator[Entry]:
+    """Four published networks, and the proposed one without its map and with more updates."""
+    yield from (LADDER[n] for n in ("pgan", "reg_pgan", "ctx_pgan", "meta_pgan"))
+    even = {"kind": MetaPGAN, "floor": 1.0}
+    yield _variant("meta_pgan_even", "36_trust", meta_for, "meta_pgan, all pixels alike", **even)
+    yield _variant(
+        "meta_pgan_long", "36_trust", meta_pgan_long, "meta_pgan, as many updates as pgan"
+    )
+
+
+def plateau_entries() -> Iterator[Entry]:
+    """The U-Net of chapter 20 without each of the things that take it off the plateau, and without all of them."""
+    forms = {
+        "all": {},
+        "no_weights": {"tissue": None},
+        "norm_first": {"first_norm": "pixel"},
+        "doubled": {"double_every": 1},
+        "slow_mean": {"betas": (0.9, 0.999)},
+        "none": PLAIN,
+    }
+    for name, options in forms.items():
+        yield _variant(
+            f"unet_{name}", "20_unet", partial(sized, RegressionUNet), f"U-Net, {name}", **options
+        )
+
+
+def quarter_in_batches(profile: Profile, values: Values) -> Profile:
+    """A quarter of the samples, in batches of the size that varies.
+
+    Args:
+        profile, values: see `Study.profile`.
+    """
+    return replace(a_quarter(profile, values), batch_size=values["batch"])
 
 # %% ../nbs/51_misalignment.ipynb #8bc4f1eb
 def pelvis_size(profile: Profile, values: Values) -> Profile:
@@ -569,14 +636,18 @@ _CYCLES = (
 _VIEWS = Entry(
     "three_views_full",
     "23_three_views",
-    partial(sized, ThreeViews, share=False),
+    partial(three_views_for, share=False),
     "three views, the whole budget each",
 )
 _STUDIES = (
     Study("ladder_laptop", "How do all published methods compare on pairs that fit, at one budget?", "50_benchmark",
           tuple(LADDER.values()), keeps=keep_leaderboard),
+    Study("ladder_evening", "How do they compare with four times the training, where pairs fit and where most do not?", "50_benchmark",
+          tuple(LADDER.values()), two_worlds, varies={"pairs": ("aligned", "misaligned")}),
+    Study("plateau", "What takes a U-Net off the plateau on which L1 leaves bone out?", "20_unet",
+          tuple(plateau_entries()), aligned_world, quarter_in_batches, {"batch": (1, 4)}),
     Study("channels", "What are a second MR channel, and water and fat, worth to a U-Net?", "23_three_views",
-          tuple(channel_entries()), channels_world),
+          (*channel_entries(), LADDER["zhao2018"]), channels_world),
     Study("losses_by_shift", "Which loss stands a training CT that is moved by 0 to 8 mm?", "21_losses",
           tuple(loss_entries()), moved_world, a_quarter, {"shift_mm": (0, 2, 4, 8)}),
     Study("views", "Is a fusion of three views better than each view alone?", "23_three_views",
@@ -590,7 +661,7 @@ _STUDIES = (
     Study("meta_maps", "Are maps of trust right about which pixels are wrong?", "36_trust",
           (next(rival_entries()), LADDER["meta"]), misaligned_world, three_quarters, work=judge_maps, keeps=keep_maps),
     Study("meta_contest", "Which of four published networks draws the best bone from misaligned pairs?", "36_trust",
-          tuple(LADDER[n] for n in ("pgan", "reg_pgan", "ctx_pgan", "meta_pgan")), contest_world, quarter_of_the_pair,
+          tuple(contest_entries()), contest_world, quarter_of_the_pair,
           {"data": ("phantoms", "porcine")}, score_with_bone, keep_volumes),
     Study("misalignment", "What does a millimetre of misalignment cost each published method?", "51_misalignment",
           tuple(LADDER[n] for n in _MORE), moved_world, as_given, {"shift_mm": (0, 2, 4, 8)}),

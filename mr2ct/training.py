@@ -560,7 +560,10 @@ PROFILES = {
     for p in (
         Profile("smoke", (3, 1, 3), (12, 64, 64), samples=240, batch_size=4, crop=48, width=8),
         Profile(
-            "laptop", (16, 2, 10), (32, 128, 128), samples=6400, batch_size=4, crop=64, width=16
+            "laptop", (16, 2, 10), (32, 128, 128), samples=4800, batch_size=1, crop=64, width=24
+        ),
+        Profile(
+            "evening", (16, 2, 10), (32, 128, 128), samples=19_200, batch_size=1, crop=64, width=24
         ),
         Profile(
             "full",

@@ -68,7 +68,7 @@ def follow_information(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[s
     cases = [read_case(row.folder) for row in table[table.holds == "mr"].itertuples()]
 
     def look(step: int, method: Method) -> None:
-        if step % LOOK_EVERY and step != run.profile.steps:
+        if step % LOOK_EVERY and step != method.steps:
             return
         for case in cases:
             sct, seen = to_array(synthesize(method, case)), case.unit_mr()[0]

@@ -338,8 +338,9 @@ class Rival(RegressionUNet):
         return SliceStore(table, "train", cache=cache, extras=extras)
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        pixels = (self.net(batch["mr"]) - batch["ct"]).abs()
-        weight = self._weight(pixels.detach(), batch)
+        prediction = self.net(batch["mr"])
+        pixels = self.errors(prediction, batch["ct"])
+        weight = self._weight((prediction.detach() - batch["ct"]).abs(), batch)
         loss = (weight * pixels).sum() / weight.sum().clamp(min=1)
         self.update(loss, self.optimiser, self.schedule)
         return {"loss": loss.detach(), "kept": weight.mean()}

@@ -8,7 +8,6 @@ __all__ = ['repeat_channels', 'VoxelNorm', 'VNet', 'pad_volume', 'soft_dice', 'd
 
 # %% ../nbs/22_vnet.ipynb #72de8009
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 
 from .datasets import Augment, SliceStore, cut, place_crop
 from .training import Profile
-from .unet import PixelNorm, Regression
+from .unet import PixelLoss, PixelNorm, Regression, TissueWeights
 from .errors import BadInput
 from .volumes import Case, unit_to_hu
 
@@ -89,7 +88,9 @@ class VNet(nn.Module):
         kernel: odd side of the convolutions, or one for each of (D, H, W).
         convs: convolutions of each level, at least `levels` numbers; the way up has as many as the way down.
         flat: so many of the first halvings leave D alone, for slices thicker than their pixels are wide.
+        thin: so many of the first levels have kernels one slice deep, for the same reason.
         norm: "none" as in the paper, or "voxel" (`VoxelNorm`).
+        first_norm: the norm of the first stage of the way down; None: as `norm`.
 
     Raises:
         BadInput: an argument out of range.
@@ -99,32 +100,30 @@ class VNet(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int = 1,
-        out_channels: int = 1,
-        *,
-        width: int = 16,
-        levels: int = 5,
-        kernel: int | tuple[int, int, int] = 5,
-        convs: Sequence[int] = (1, 2, 3, 3, 3),
-        flat: int = 0,
-        norm: str = "none",
-    ) -> None:
+        self, in_channels: int = 1, out_channels: int = 1, *, width: int = 16, levels: int = 5,
+        kernel: int | tuple[int, int, int] = 5, convs: Sequence[int] = (1, 2, 3, 3, 3), flat: int = 0, thin: int = 0,
+        norm: str = "none", first_norm: str | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         kernel = (kernel,) * 3 if isinstance(kernel, int) else tuple(kernel)
-        _check_vnet(in_channels, out_channels, width, levels, kernel, convs, flat, norm)
-        self.in_channels, stage = in_channels, partial(_Stage, kernel=kernel, norm=norm)
+        first = norm if first_norm is None else first_norm
+        depths = flat, thin
+        _check_vnet(in_channels, out_channels, width, levels, kernel, convs, depths, (norm, first))
+        self.in_channels = in_channels
+        kernels = [(1, *kernel[1:]) if i < thin else kernel for i in range(levels)]
         self.strides = [(1 if i < flat else 2, 2, 2) for i in range(levels - 1)]
         self.encoder, self.decoder, self.down, self.up = (nn.ModuleList() for _ in range(4))
         for i in range(levels):
             w = width * 2**i
-            self.encoder.append(stage(w if i else in_channels, w, convs[i]))
+            before, own = (w, norm) if i else (in_channels, first)
+            self.encoder.append(_Stage(before, w, convs[i], kernels[i], own))
         for i, stride in enumerate(self.strides):
             w = width * 2**i
             below = 2 * w if i + 2 == levels else 4 * w  # the bottom; else a decoder stage
             self.down.append(_change(nn.Conv3d(w, 2 * w, stride, stride)))
             self.up.append(_change(nn.ConvTranspose3d(below, w, stride, stride)))
-            self.decoder.append(stage(2 * w, 2 * w, convs[i]))  # the skip and what came up
+            own = _Stage(2 * w, 2 * w, convs[i], kernels[i], norm)
+            self.decoder.append(own)  # takes the skip and what came up
         self.head = nn.Conv3d(2 * width if self.strides else width, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -157,8 +156,8 @@ def _check_vnet(
     levels: int,
     kernel: tuple[int, ...],
     convs: Sequence[int],
-    flat: int,
-    norm: str,
+    depths: Sequence[int],
+    norms: Sequence[str],
 ) -> None:
     if min(in_channels, out_channels, width, levels) < 1:
         got = f"{in_channels}, {out_channels}, {width}, {levels}"
@@ -167,10 +166,12 @@ def _check_vnet(
         raise BadInput(f"kernel: expected an odd side, or three, got {kernel}")
     if len(convs) < levels or min(convs) < 1:
         raise BadInput(f"convs: expected {levels} numbers from 1, got {tuple(convs)}")
-    if not 0 <= flat < levels:
-        raise BadInput(f"flat: expected 0 to {levels - 1}, got {flat}")
-    if norm not in ("none", "voxel"):
-        raise BadInput(f"norm: expected 'none' or 'voxel', got {norm!r}")
+    for name, value in zip(("flat", "thin"), depths, strict=True):
+        if not 0 <= value < levels:
+            raise BadInput(f"{name}: expected 0 to {levels - 1}, got {value}")
+    for norm in norms:
+        if norm not in ("none", "voxel"):
+            raise BadInput(f"norm: expected 'none' or 'voxel', got {norm!r}")
 
 
 def pad_volume(x: Tensor, multiples: Sequence[int]) -> Tensor:
@@ -431,9 +432,8 @@ class VNetSynthesis(Regression):
         batch_size: patches a step.
         window: (d, h, w) of the windows a case is translated in; None takes it whole.
         overlap: part of a window that neighbours share, 0 to below 1.
-        learning_rate: Adam's learning rate at its highest.
-        loss: called as loss(prediction, target), both (N, 1, d, h, w) in [-1, 1]; None: L1.
-        net: arguments of `VNet`: width, levels, kernel, convs, flat (here 2), norm (here "voxel").
+        learning_rate, betas, loss, tissue: of `Regression`; a loss without `pointwise` needs tissue=None.
+        net: arguments of `VNet`: width, levels, kernel, convs, flat (here 2), thin, norm (here "voxel"), first_norm ("none").
 
     Source:
         The network of Milletari et al. 2016 with a linear head for HU; L1, Adam and a cosine in place of Dice and
@@ -443,20 +443,14 @@ class VNetSynthesis(Regression):
     needs = "paired"
 
     def __init__(
-        self,
-        channels: int,
-        steps: int,
-        *,
-        patch: tuple[int, int, int] = (4, 64, 64),
-        batch_size: int = 2,
-        window: tuple[int, int, int] | None = None,
-        overlap: float = 0.5,
-        learning_rate: float = 8e-3,
-        loss: Callable[[Tensor, Tensor], Tensor] | None = None,
-        **net: Any,
-    ) -> None:
-        vnet = VNet(channels, 1, **{"flat": 2, "norm": "voxel"} | net)
-        super().__init__(vnet, steps, learning_rate=learning_rate, loss=loss)
+        self, channels: int, steps: int, *, patch: tuple[int, int, int] = (4, 64, 64), batch_size: int = 2,
+        window: tuple[int, int, int] | None = None, overlap: float = 0.5, learning_rate: float = 3e-3,
+        betas: tuple[float, float] = (0.9, 0.99), loss: PixelLoss | None = None,
+        tissue: TissueWeights | None = TissueWeights(), **net: Any,
+    ) -> None:  # fmt: skip
+        vnet = VNet(channels, 1, **{"flat": 2, "norm": "voxel", "first_norm": "none"} | net)
+        training = {"learning_rate": learning_rate, "betas": betas, "loss": loss, "tissue": tissue}
+        super().__init__(vnet, steps, **training)
         self.in_channels, self.patch, self.batch_size = channels, patch, batch_size
         self.window, self.overlap = window, overlap
 
@@ -497,10 +491,12 @@ class VNetSynthesis(Regression):
 
 # %% ../nbs/22_vnet.ipynb #50d9f9ad
 def vnet_for(channels: int, profile: Profile, **options: Any) -> VNetSynthesis:
-    """The method at the size of a profile: a patch of d slices counts d of its samples.
+    """The method at the size of a profile: the patches of a training hold as many voxels as its crops hold pixels.
 
-    Patches have the profile's crop and an eighth of its slices, at least 4, two a step; the network has half the profile's width, 16 at
-    most, and from 16 on the paper's 5³ kernels, below it 3³.
+    As published, kernels of 5³ and a width of 16 on patches of an eighth of the profile's slices, two a step. Below
+    `full` a patch is four slices of half the crop's side, one a step, so that there are as many updates as crops;
+    half the profile's width, four levels of 1, 1, 2 and 2 convolutions, 3³ kernels but on the upper two levels, which look
+    at one slice at a time: slices are twice as thick as pixels are wide. Chosen on validation phantoms.
 
     Args:
         channels: MR channels.
@@ -508,12 +504,15 @@ def vnet_for(channels: int, profile: Profile, **options: Any) -> VNetSynthesis:
         options: arguments of `VNetSynthesis` to set otherwise.
     """
     crop = (profile.crop,) * 2 if isinstance(profile.crop, int) else profile.crop
-    width = min(16, profile.width // 2)
-    chosen = {
-        "patch": (max(4, profile.shape[0] // 8), *crop),
-        "batch_size": 2,
-        "width": width,
-        "kernel": 5 if width == 16 else 3,
-    } | options
-    steps = max(1, profile.samples // (chosen["batch_size"] * chosen["patch"][0]))
+    if profile.published:
+        chosen = {"patch": (max(4, profile.shape[0] // 8), *crop), "batch_size": 2}
+        chosen |= {"width": 16, "kernel": 5, "thin": 0, "first_norm": "voxel", "tissue": None}
+        chosen |= {"learning_rate": 8e-3, "betas": (0.9, 0.999)}
+    else:
+        chosen = {"patch": (4, *(max(1, side // 2) for side in crop)), "batch_size": 1}
+        chosen |= {"width": max(4, profile.width // 2), "kernel": 3, "levels": 4}
+        chosen |= {"convs": (1, 1, 2, 2), "thin": 2}
+    chosen |= options
+    voxels = chosen["batch_size"] * int(np.prod(chosen["patch"]))
+    steps = max(1, profile.samples * int(np.prod(crop)) // voxels)
     return VNetSynthesis(channels, **{"steps": steps} | chosen)

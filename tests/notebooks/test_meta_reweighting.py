@@ -343,6 +343,12 @@ def test_trusted_pairs_lead_alone():
         assert same == (k < 2) == (values["kept"] == 0)
     with pytest.raises(BadInput, match="lead: expected 0 to fewer than 6 updates, got 6"):
         MetaUNet(1, 6, lead=6)
+    fresh = MetaUNet(1, 8, width=4, depth=2, lead=4, fresh=True)
+    fresh.configure(start_fabric("cpu"))
+    factor = fresh.schedule.lr_lambdas[0]
+    assert [factor(k) for k in range(4)] == [factor(k) for k in range(4, 8)] and factor(3) < factor(
+        1
+    )
     with pytest.raises(BadInput, match="lead: expected a share of the samples"):
         meta_for(1, SMOKE, lead=1.0)
     method = meta_for(1, SMOKE, lead=0.5)

@@ -23,7 +23,11 @@ from mr2ct.metrics import (
     PRESETS,
     SYNTHRAD2023,
     SYNTHRAD2025,
-    TISSUES,
+    PARTS,
+    body_parts,
+    invented_bone,
+    lost_bone,
+    mae_by_label,
     Lpips,
     Preset,
     dice,
@@ -129,10 +133,45 @@ def test_tissues_add_up_exactly():
     assert np.array_equal(np.sum([p.astype(int) for p in parts.values()], axis=0), mask)
     assert parts["soft"][5, 10, 10] and parts["bone"][5, 10, 11]
     result = score(pred, truth, mask=mask)
-    assert abs(sum(result[f"fraction_{t}"] for t in TISSUES) - 1) < 1e-12
+    assert abs(sum(result[f"fraction_{t}"] for t in PARTS) - 1) < 1e-12
     for kind in ("mae", "bias"):
-        whole = sum(result[f"fraction_{t}"] * result[f"{kind}_{t}"] for t in TISSUES)
+        whole = np.nansum([result[f"fraction_{t}"] * result[f"{kind}_{t}"] for t in PARTS])
         assert abs(whole - result[kind]) < 1e-9
+
+
+def test_air_is_rim_or_gas():
+    truth, mask = np.zeros((3, 20, 20)), np.zeros((3, 20, 20), bool)
+    mask[:, 2:18, 2:18] = True
+    truth[~mask] = -1000
+    truth[:, 2, 2:18] = -800  # the mask is a row too wide
+    truth[1, 8:11, 8:11] = -900  # gas
+    truth[0, 3:6, 10] = -900  # a dent that reaches the rim
+    parts = body_parts(truth, mask)
+    assert int(parts["gas"].sum()) == 9 and int(parts["rim"].sum()) == 3 * 16 + 3
+    assert np.array_equal(sum(p.astype(int) for p in parts.values()), mask.astype(int))
+    whole = body_parts(truth)  # without a mask the edge of the slice is the outside
+    assert int(whole["gas"].sum()) == 9 and whole["rim"][:, 0].all()
+
+
+def test_bone_lost_and_invented_worked_by_hand():
+    truth = np.array([[[700.0, 250, 250, 150, 40, 40, -50, 40]]])
+    pred = np.array([[[99.0, 100, 700, 700, 200, 199, 900, 40]]])
+    assert lost_bone(pred, truth) == 1 / 3 and invented_bone(pred, truth) == 2 / 3
+    mask = np.array([[[0, 1, 1, 1, 1, 1, 0, 1]]])
+    assert lost_bone(pred, truth, mask) == 0 and invented_bone(pred, truth, mask) == 1 / 2
+    none = np.zeros((1, 1, 4))
+    assert np.isnan(lost_bone(none, none)) and np.isnan(invented_bone(none + 500, none))
+    assert lost_bone(truth, truth) == invented_bone(truth, truth) == 0
+
+
+def test_error_by_organ_adds_up():
+    pred, truth, _ = _pair()
+    labels = np.random.default_rng(0).integers(0, 3, truth.shape)
+    found = mae_by_label(pred, truth, labels, ["a", "b", "c", "absent"])
+    parts = [found[n] * (labels == i).mean() for i, n in enumerate("abc")]
+    assert list(found) == ["a", "b", "c"] and abs(sum(parts) - mae(pred, truth, mask=None)) < 1e-9
+    with pytest.raises(BadInput, match="labels: expected whole numbers"):
+        mae_by_label(pred, truth, labels + 0.5, "abc")
 
 
 def test_bias_has_the_sign_of_prediction_minus_truth():
@@ -197,8 +236,9 @@ def test_bad_input_is_named():
 def test_default_score_is_synthrad2023_and_keeps_its_columns():
     pred, truth, mask = _pair()
     result = score(pred, truth, mask=mask)
-    parts = [f"{kind}_{t}" for t in TISSUES for kind in ("mae", "bias", "fraction")]
-    assert list(result) == ["mae", "psnr", "ssim", "bias", *parts]
+    parts = [f"{kind}_{t}" for t in PARTS for kind in ("mae", "bias", "fraction")]
+    bone = ["dice_bone", "lost_bone", "invented_bone"]
+    assert list(result) == ["mae", "psnr", "ssim", "bias", *parts, *bone]
     assert (
         result
         == score(pred, truth, mask=mask, preset="synthrad2023")
@@ -209,9 +249,10 @@ def test_default_score_is_synthrad2023_and_keeps_its_columns():
 
 def test_presets_are_data_and_say_what_they_yield():
     pred, truth, mask = _pair((20, 30, 28))
+    shape = {"dice_bone", "lost_bone", "invented_bone"}
     wanted = {
-        "synthrad2023": {"mae", "psnr", "ssim", "bias"},
-        "synthrad2025": {"mae", "psnr", "ms_ssim", "dice_bone", "hd95_bone", "bias"},
+        "synthrad2023": {"mae", "psnr", "ssim", "bias", *shape},
+        "synthrad2025": {"mae", "psnr", "ms_ssim", "hd95_bone", "bias", *shape},
         "hiasa2018": {"mae", "psnr", "mi", "mi_mr"},
         "slice2d": {"mae", "psnr", "ssim", "lpips"},
     }
@@ -219,9 +260,9 @@ def test_presets_are_data_and_say_what_they_yield():
     for name, keys in wanted.items():
         assert find_preset(name) is PRESETS[name] is find_preset(PRESETS[name])
         result = score(pred, truth, mask=mask, preset=name, spacing_mm=(2.5, 1, 1), mr=truth)
-        assert {
-            k for k in result if k.split("_")[-1] not in TISSUES or k[:2] in ("di", "hd")
-        } == keys
+        own = ("mae", "bias", "fraction")
+        by_part = {f"{kind}_{part}" for kind in own for part in PARTS}
+        assert set(result) - by_part == keys
         assert all(type(v) is float for v in result.values())
         missing = {k for k, v in result.items() if np.isnan(v)}
         assert missing == ({"lpips"} if name == "slice2d" else set())

@@ -149,7 +149,7 @@ def test_the_gradient_reaches_the_generator_through_the_registration():
 
 
 def test_pixels_are_compared_after_the_move_and_the_anchor_before():
-    method, batch = _started(jitter=0.0), _pairs()
+    method, batch = _started(jitter=0.0, tissue=None), _pairs()
     fake = batch["ct"].roll((-2, 1), (2, 3))
     method.registration = _Constant(-2, 1)
     terms = method.terms(fake, batch)
@@ -165,7 +165,7 @@ def test_jitter_takes_away_what_half_a_pixel_gains():
     board = 0.2 * ((torch.arange(48)[:, None] + torch.arange(48)) % 2 - 0.5)
     costs = {}
     for jitter in (0.0, 1.0):
-        method = _started(jitter=jitter)
+        method = _started(jitter=jitter, tissue=None)
         for flow in (0.0, 0.5):
             method.registration = _Constant(flow, flow)
             terms = [method.terms(ct + board, {"ct": ct})["pixel"] for _ in range(40)]
