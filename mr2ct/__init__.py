@@ -62,6 +62,7 @@ _MODULES = (
     "trust",
     "worlds",
     "ladder",
+    "networks",
     "report",
     "runs",
     "benchmark",
