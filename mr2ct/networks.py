@@ -54,7 +54,7 @@ def _area_cm2(case: Case) -> float:
     pixels = case.body().sum((1, 2))
     return float(np.median(pixels[pixels > 0]) * rows * columns / 100)
 
-
+# %% ../nbs/workshop/50_networks.ipynb #8d8b2fb0
 def pack_network(
     run_dir: str | Path, out: str | Path, *, table: pd.DataFrame, says: Mapping[str, Any]
 ) -> Path:
@@ -146,7 +146,7 @@ def load_network(name: str, folder: str | Path | None = None) -> tuple[Method, d
     load_state(method, stored | absent, str(path))
     return method.eval(), card
 
-
+# %% ../nbs/workshop/50_networks.ipynb #9d87f076
 def describe_networks(folder: str | Path | None = None) -> pd.DataFrame:
     """The networks that come with the package: what each is, what it was trained on, its size and its scores.
 

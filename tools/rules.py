@@ -23,6 +23,11 @@ def imported(source: str) -> set[str]:
     return found
 
 
+# What hands out finished things, trained networks: a cell that is not exported may ask for one to show what will be
+# learned, in a chapter that comes before the one that explains how it is packed.
+FINISHED = ("networks",)
+
+
 def late_imports(root: Path) -> list[str]:
     """Imports of a chapter from one that does not come before it."""
     book = chapters(root)
@@ -36,6 +41,8 @@ def late_imports(root: Path) -> list[str]:
                 continue
             for name in sorted(imported(without_magics(cell.code))):
                 parts = name.split(".")
+                if parts[-1] in FINISHED and not cell.source.lstrip().startswith("#| export"):
+                    continue
                 if (
                     parts[0] != LIBRARY
                     or len(parts) == 1
