@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['app', 'Devices', 'Nodes', 'Precision', 'Accelerator', 'Cases', 'ProfileName', 'Rigid', 'Deform', 'Names', 'Workers',
            'Shape', 'Series', 'Echo', 'Straighten', 'STOPPED', 'main', 'options', 'phantom', 'train', 'synthesize',
-           'prepare', 'score', 'bench', 'methods', 'study']
+           'prepare', 'score', 'bench', 'methods', 'networks', 'study']
 
 # %% ../nbs/90_command_line.ipynb #c35202a2
 import os
@@ -191,7 +191,6 @@ def train(
 # %% ../nbs/90_command_line.ipynb #8fc329ea
 @app.command()
 def synthesize(
-    run: Annotated[Path, typer.Option(help="Run folder of `mr2ct train` or `mr2ct bench`.")],
     paths: Annotated[
         list[Path],
         typer.Argument(
@@ -199,6 +198,10 @@ def synthesize(
         ),
     ],
     *,
+    run: Annotated[
+        Path | None, typer.Option(help="Run folder of `mr2ct train` or `bench`.")
+    ] = None,
+    network: Annotated[str | None, typer.Option(help="One of `mr2ct networks`.")] = None,
     mask: Annotated[
         Path | None, typer.Option(help="Body mask; found in the MR where not given.")
     ] = None,
@@ -221,12 +224,9 @@ def synthesize(
             f"{paths[0]}: expected MR files or a case folder, then the output, got one path"
         )
     reading = Reading(tuple(series or ()), echo)
-    like = {"dicom": dicom, "keep_identifiers": keep_identifiers}
-    print(
-        synthesize_files(
-            run, paths[:-1], out=paths[-1], mask=mask, device=device, reading=reading, **like
-        )
-    )
+    like = {"dicom": dicom, "keep_identifiers": keep_identifiers, "network": network}
+    how = {"out": paths[-1], "mask": mask, "device": device, "reading": reading}
+    print(synthesize_files(run, paths[:-1], **how | like))
 
 # %% ../nbs/90_command_line.ipynb #5c953350
 @app.command()
@@ -355,6 +355,14 @@ def methods() -> None:
 
     for name, entry in LADDER.items():
         print(f"{name:<18} {str(entry.chapter).split('_')[0]:>4}  {entry.says}")
+
+
+@app.command()
+def networks() -> None:
+    """Name the trained networks that come with the package, what they saw and what they scored."""
+    from mr2ct.networks import describe_networks
+
+    print(describe_networks().to_string())
 
 # %% ../nbs/90_command_line.ipynb #5da05b0a
 @app.command()

@@ -14,15 +14,17 @@ from .errors import BadInput
 from .files import check_folder
 from .folders import Reading, read_sources
 from .ladder import load_run
+from .networks import check_meant, load_network, network_files
 from .training import synthesize
 from .volumes import check_target, load, save
 
 # %% ../nbs/workshop/55_to_files.ipynb #5699a7cb
 def synthesize_files(
-    run: str | Path,
+    run: str | Path | None,
     sources: Sequence[Path],
     *,
     out: Path,
+    network: str | None = None,
     mask: Path | None = None,
     device: str = "cpu",
     reading: Reading = Reading(),
@@ -33,9 +35,10 @@ def synthesize_files(
     """Turn an MR into a synthetic CT on its own grid, and write it.
 
     Args:
-        run: run folder of `ladder.train` or of a benchmark.
+        run: run folder of `ladder.train` or of a benchmark; None where `network` is given.
         sources: MR files or DICOM folders in the order of training, or one case folder.
         out: a volume's file, or with `dicom` a new or empty folder.
+        network: a trained network that comes with the package, by name, in the place of a run.
         mask: the body; None takes the folder's, or finds it.
         device: "cpu", "cuda", …
         reading: which DICOM series, echo and slices of the MR are meant.
@@ -56,7 +59,10 @@ def synthesize_files(
         check_target(out)
     elif check_folder(out).is_dir() and any(out.iterdir()):
         raise BadInput(f"{out}: expected a new or an empty folder, got one with files in it")
-    method, config = load_run(run)
+    if (run is None) == (network is None):
+        got = "neither" if run is None else "both"
+        raise BadInput(f"run, network: expected a run folder or the name of a network, got {got}")
+    method, config = load_run(run) if network is None else load_network(network)
     case = read_sources(sources, config["channels"], mask=mask, reading=reading)
     if dicom is not None:
         load(dicom, **reading.options("mr"))  # that it can be read is known before the work
@@ -67,12 +73,14 @@ def synthesize_files(
             f"device: expected a device of this machine, got {device!r} ({error})"
         ) from None
     try:
+        if network is not None:
+            check_meant(config, case)
         sct = synthesize(method, case, channels=config["channels"], progress=progress)
     except BadInput as error:
         raise BadInput(f"{sources[0]}: {error}") from None
     if dicom is None:
         return save(sct, out)
-    weights = Path(run) / "weights.safetensors"
+    weights = Path(run) / "weights.safetensors" if network is None else network_files()[network]
     told = {"model": config["method"], "weights": weights if weights.is_file() else None}
     told |= {"series": reading.options("mr")["series"], "echo": reading.echo}
     return save_dicom(sct, out, like=dicom, keep_identifiers=keep_identifiers, **told)
