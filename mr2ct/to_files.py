@@ -8,6 +8,7 @@ __all__ = ['synthesize_files']
 # %% ../nbs/workshop/55_to_files.ipynb #9d349f19
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .dicom_out import save_dicom
 from .errors import BadInput
@@ -15,10 +16,20 @@ from .files import check_folder
 from .folders import Reading, read_sources
 from .ladder import load_run
 from .networks import check_meant, load_network, network_files
-from .training import synthesize
+from .training import Method, synthesize
 from .volumes import check_target, load, save
 
 # %% ../nbs/workshop/55_to_files.ipynb #5699a7cb
+def _trained(run: str | Path | None, network: str | None) -> tuple[Method, dict[str, Any], Path]:
+    """The method of a run folder or of the package, what its file says of it, and where its weights lie."""
+    if (run is None) == (network is None):
+        got = "neither" if run is None else "both"
+        raise BadInput(f"run, network: expected a run folder or the name of a network, got {got}")
+    if network is not None:
+        return *load_network(network), network_files()[network]
+    return *load_run(run), Path(run) / "weights.safetensors"
+
+# %% ../nbs/workshop/55_to_files.ipynb #54644c1e
 def synthesize_files(
     run: str | Path | None,
     sources: Sequence[Path],
@@ -59,10 +70,7 @@ def synthesize_files(
         check_target(out)
     elif check_folder(out).is_dir() and any(out.iterdir()):
         raise BadInput(f"{out}: expected a new or an empty folder, got one with files in it")
-    if (run is None) == (network is None):
-        got = "neither" if run is None else "both"
-        raise BadInput(f"run, network: expected a run folder or the name of a network, got {got}")
-    method, config = load_run(run) if network is None else load_network(network)
+    method, config, weights = _trained(run, network)
     case = read_sources(sources, config["channels"], mask=mask, reading=reading)
     if dicom is not None:
         load(dicom, **reading.options("mr"))  # that it can be read is known before the work
@@ -80,7 +88,6 @@ def synthesize_files(
         raise BadInput(f"{sources[0]}: {error}") from None
     if dicom is None:
         return save(sct, out)
-    weights = Path(run) / "weights.safetensors" if network is None else network_files()[network]
     told = {"model": config["method"], "weights": weights if weights.is_file() else None}
     told |= {"series": reading.options("mr")["series"], "echo": reading.echo}
     return save_dicom(sct, out, like=dicom, keep_identifiers=keep_identifiers, **told)

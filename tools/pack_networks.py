@@ -25,18 +25,20 @@ def packed(work: Path, study: str) -> list[Path]:
     """Write the networks; returns their files."""
     rows, runs = (pd.read_csv(work / study / name) for name in ("cases.csv", "runs.csv"))
     table, found = list_cases(work / study / "data"), []
-    find_study_by_name(study)
+    kept = ROOT / "results" / find_study_by_name(study).name / "runs.csv"
+    recorded = set(pd.read_csv(kept)["run"]) if kept.is_file() else set()
     for run in runs.itertuples():
         folder = work / study / "runs" / run.run
         if find_entry(run.method).needs == "nothing" or not folder.is_dir():
             continue
         if run.seed and run.method != MANY_SEEDS:
             continue
+        unrecorded = "" if run.run in recorded else "; its rows are not among results/ yet"
         own = rows[(rows.method == run.method) & (rows.seed == run.seed)]
         says = {
             "patients": f"phantoms of version {run.phantom}, pelvis, {len(table[table.split == 'train'])} of them",
             "sequence": SEQUENCE,
-            "study": f"{study}, run {run.run}, commit {str(run.commit)[:7]}",
+            "study": f"{study}, run {run.run}, commit {str(run.commit)[:7]}{unrecorded}",
             "scores": {name: round(float(own[name].mean()), 3) for name in SCORES},
         }
         name = run.method if not run.seed else f"{run.method}_{run.seed}"

@@ -11,8 +11,17 @@ import torch
 import torch.nn.functional as F
 
 from mr2ct.training import fit
-from mr2ct.unet import RegressionUNet, UNet, pad_to_multiple, warm_cosine
+from mr2ct.run_folder import start_fabric
+from mr2ct.unet import (
+    PixelNorm,
+    RegressionUNet,
+    TissueWeights,
+    UNet,
+    pad_to_multiple,
+    warm_cosine,
+)
 from mr2ct.errors import BadInput
+from mr2ct.volumes import hu_to_unit
 
 
 def test_any_size_comes_back():
@@ -50,6 +59,50 @@ def test_parameters_counted_by_hand():
     width = 4
     by_hand = stage(2, 4) + stage(4, 8) + (2 * 2 * 8 * 4 + 4) + stage(8, 4) + (4 + 1)
     assert sum(p.numel() for p in UNet(2, 1, width=width, depth=1).parameters()) == by_hand
+
+
+def test_channels_double_as_often_as_is_said():
+    net = UNet(2, width=4, depth=4, double_every=2, first_norm="none")
+    assert [stage[0].out_channels for stage in net.encoder] == [4, 4, 8, 8, 16]
+    assert [stage[3].out_channels for stage in net.decoder] == [8, 8, 4, 4]
+    assert isinstance(net.encoder[0][1], torch.nn.Identity)
+    assert isinstance(net.encoder[1][1], PixelNorm)
+    assert net(torch.zeros(1, 2, 20, 30)).shape == (1, 1, 20, 30)
+    for wrong in ({"width": 0}, {"depth": 0}, {"double_every": 0}):
+        with pytest.raises(BadInput, match="width, depth, double_every: expected 1 or more"):
+            UNet(1, **wrong)
+
+
+def test_tissues_are_weighed_and_the_weights_fade():
+    hu = torch.tensor([-1000.0, 0.0, 0.0, 700.0])
+    ct = hu_to_unit(hu).reshape(1, 1, 2, 2)
+    weights = TissueWeights(air=3, soft=1, bone=5, full=0.25, gone=0.75)
+    assert weights(ct, 0.0).flatten().tolist() == pytest.approx([1.2, 0.4, 0.4, 2.0])
+    assert weights(ct, 0.5).flatten().tolist() == pytest.approx([1.1, 0.7, 0.7, 1.5])
+    for done in (0.0, 0.1, 0.4, 0.6, 0.75, 1.0):
+        assert weights(ct, done).mean().item() == pytest.approx(1)
+    assert torch.equal(weights(ct, 0.75), torch.ones_like(ct))
+    shares = [weights.strength(done / 20) for done in range(21)]
+    assert shares[0] == 1 and shares[-1] == 0 and shares == sorted(shares, reverse=True)
+    assert TissueWeights(full=0.5, gone=0.5).strength(0.5) == 0
+    for wrong in ({"bone": 0.0}, {"full": 0.8, "gone": 0.7}, {"gone": 1.2}):
+        with pytest.raises(BadInput, match="expected"):
+            TissueWeights(**wrong)
+
+
+def test_what_is_minimised_at_the_end_is_the_loss_itself():
+    torch.manual_seed(0)
+    method = RegressionUNet(1, 10, width=4, depth=1)
+    method.configure(start_fabric("cpu"))
+    ct, guess = hu_to_unit(torch.rand(1, 1, 8, 8) * 2000 - 1000), torch.zeros(1, 1, 8, 8)
+    assert abs(float(method.judge(guess, ct) - F.l1_loss(guess, ct))) > 1e-3
+    for _ in range(7):
+        method.optimiser.step()
+        method.schedule.step()
+    assert torch.allclose(method.judge(guess, ct), F.l1_loss(guess, ct))
+    with pytest.raises(BadInput, match="loss: expected a loss with `pointwise`"):
+        RegressionUNet(1, 10, width=4, loss=F.mse_loss)
+    assert RegressionUNet(1, 10, width=4, depth=1, loss=F.mse_loss, tissue=None).tissue is None
 
 
 def test_a_pixel_reaches_as_far_as_the_depth_says():
