@@ -9,7 +9,7 @@ WORKBOOK := workbook$(if $(filter-out laptop,$(PROFILE)),-$(PROFILE))
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workbook test lab check export notebooks record studies site faults gates
+.PHONY: help setup workbook test lab check export notebooks record studies evening site faults gates
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ record: setup ## the ladder with three seeds, its small text kept in results/lad
 
 studies: setup ## every study that chapters read, with three seeds (hours), kept in results/; goes on where it stopped
 	@$(BIN)/mr2ct study --all --results results
+
+evening: setup ## the ladder with more training in two worlds, three seeds (a night), kept in results/; goes on where it stopped
+	@$(BIN)/mr2ct study ladder_evening --profile evening --results results
 
 lab: setup ## JupyterLab on the map of the book, on a copy in desk/ that may be changed; LAB= takes its options
 	@$(BIN)/python tools/desk.py $(LAB)
