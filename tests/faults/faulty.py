@@ -28,7 +28,7 @@ MR2CT = Path(sys.executable).parent / "mr2ct"
 
 
 class Said(NamedTuple):
-    """What a command did: its exit code, its two streams, what it took."""
+    """What a command did: its exit code, its two streams, the processor's seconds and the memory it took."""
 
     code: int
     out: str
@@ -40,7 +40,8 @@ class Said(NamedTuple):
     def lines(self) -> list[str]:
         """Lines on stderr that are no notes and no progress bars."""
         lines = [line.rsplit("\r", 1)[-1] for line in self.err.splitlines()]
-        return [line for line in lines if line.strip() and ": note: " not in line]
+        bars = ("it/s", "s/it", "?it")
+        return [x for x in lines if x.strip() and ": note: " not in x and not any(b in x for b in bars)]
 
 
 def peak_mb() -> float:
@@ -51,7 +52,7 @@ def peak_mb() -> float:
 def call(*words: object) -> Said:
     """A command of `mr2ct` in this process, as the entry point runs it; an exception that it lets out is let out."""
     out, err = io.StringIO(), io.StringIO()
-    began, before, argv, code = time.perf_counter(), peak_mb(), sys.argv, 0
+    began, before, argv, code = time.process_time(), peak_mb(), sys.argv, 0
     sys.argv = ["mr2ct", *map(str, words)]
     # what a command sets for its own process must not last in this one
     with (
@@ -66,7 +67,7 @@ def call(*words: object) -> Said:
         finally:
             sys.argv = argv
     return Said(
-        code, out.getvalue(), err.getvalue(), time.perf_counter() - began, peak_mb() - before
+        code, out.getvalue(), err.getvalue(), time.process_time() - began, peak_mb() - before
     )
 
 
