@@ -41,7 +41,9 @@ class Said(NamedTuple):
         """Lines on stderr that are no notes and no progress bars."""
         lines = [line.rsplit("\r", 1)[-1] for line in self.err.splitlines()]
         bars = ("it/s", "s/it", "?it")
-        return [x for x in lines if x.strip() and ": note: " not in x and not any(b in x for b in bars)]
+        return [
+            x for x in lines if x.strip() and ": note: " not in x and not any(b in x for b in bars)
+        ]
 
 
 def peak_mb() -> float:
