@@ -46,8 +46,8 @@ evening: setup ## the ladder with more training in two worlds, three seeds (a ni
 lab: setup ## JupyterLab on the map of the book, on a copy in desk/ that may be changed; LAB= takes its options
 	@$(BIN)/python tools/desk.py $(LAB)
 
-faults: setup ## the long fault runs: each gate is seen to fail, a killed training is resumed
-	@$(BIN)/pytest tests/faults tests/test_kill.py tests/browser/test_browser_faults.py
+faults: setup ## the long fault runs: kills, torn files, full disks, bad input, fuzzing; each gate is seen to fail
+	@$(BIN)/pytest -n logical --maxprocesses 4 -m "long or not long" tests/faults tests/test_kill.py tests/browser/test_browser_faults.py
 
 check: setup gates ## the quick gates: sync, lint, sizes
 

@@ -173,7 +173,7 @@ def read_table(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=_KINDS)
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
         raise BadInput(
-            f"{path}: expected a table with commas, got one that cannot be read ({error})"
+            f"{path}: expected a table with commas, got one that cannot be read ({' '.join(str(error).split())})"
         ) from None
     missing = [c for c in ("id", "split") if c not in table]
     if missing:

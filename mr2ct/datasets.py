@@ -190,12 +190,12 @@ def _complete(table: pd.DataFrame, folder: Path, needs: str) -> pd.DataFrame:
         table[column] = [facts[path][column] for path in table["folder"]]
     for column, default in (("group", table["id"]), ("start", 0), ("stop", table["slices"])):
         table[column] = default if column not in table else table[column].fillna(default)
-    table = table.astype({"start": int, "stop": int})
     for row in table.itertuples():
         if not 0 <= row.start < row.stop <= row.slices:
             raise BadInput(
-                f"{row.folder}: expected 0 <= start < stop <= {row.slices} slices, got {row.start}:{row.stop}"
+                f"{row.folder}: expected 0 <= start < stop <= {row.slices} slices, got {row.start:g}:{row.stop:g}"
             )
+    table = table.astype({"start": int, "stop": int})
     known = ["id", "folder", "split", "group", "start", "stop", *reference]
     return table[known + [c for c in table.columns if c not in known]]
 

@@ -6,6 +6,7 @@
 __all__ = ['unpack_zip', 'NoImages', 'Slice', 'border_pieces', 'Series', 'find_series', 'read_series']
 
 # %% ../nbs/workshop/01_dicom.ipynb #72d24cc8
+import os
 import warnings
 import zipfile
 import zlib
@@ -82,10 +83,22 @@ def _opened(path: Path) -> "pydicom.Dataset | None":
     return tags if known else None
 
 
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder, behind links to folders too; each folder once, so that no link leads in a circle."""
+    seen, found = set(), []
+    for here, inner, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(here)) in seen:
+            inner.clear()
+            continue
+        seen.add(real)
+        found += [Path(here, name) for name in names]
+    return sorted(p for p in found if p.is_file())
+
+
 def _images(folder: Path) -> "list[pydicom.Dataset]":
     """The tags of all DICOM images below a folder; what looks like DICOM and is no image is named."""
     images, others = [], []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for path in _files(folder):
         tags = _opened(path)
         if tags is None:
             if path.suffix.lower() in _ENDINGS and not path.name.startswith("._"):  # macOS's shadow
@@ -353,11 +366,34 @@ def _pixels(item: Slice) -> np.ndarray:
     """(H, W) values of one slice, rescaled."""
     import SimpleITK as sitk
 
+    _check_whole(item)
     try:
         itk = sitk.ReadImage(str(item.tags.filename), imageIO="GDCMImageIO")
         return sitk.GetArrayFromImage(itk).reshape(item.size)
     except (RuntimeError, ValueError):
         return _plain_pixels(item)
+
+
+def _check_whole(item: Slice) -> None:
+    """Raise BadInput where pixels without compression are fewer than the tags say; GDCM fills them up without a word."""
+    import pydicom
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    syntax = getattr(item.tags, "file_meta", {}).get("TransferSyntaxUID", ImplicitVRLittleEndian)
+    if syntax not in (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian):
+        return
+    try:
+        told = pydicom.dcmread(
+            item.tags.filename, specific_tags=["PixelData"], defer_size=64, force=True
+        ).get_item("PixelData")
+        wanted = item.size[0] * item.size[1] * int(item.tags.get("BitsAllocated", 16)) // 8
+        got = told.length if hasattr(told, "length") else len(told.value)  # short ones are read
+    except Exception:  # what is odd in another way is told by those who decode it
+        return
+    if 0 <= got < wanted:
+        raise BadInput(
+            f"{item.tags.filename}: expected whole pixel data of {wanted} bytes, got {got}"
+        )
 
 
 def _plain_pixels(item: Slice) -> np.ndarray:

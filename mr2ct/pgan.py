@@ -160,7 +160,6 @@ class _SliceMethod(Method):
         """With neighbours, a case to (D, H, W) HU; without, None: `translate` will do."""
         if not self.neighbours:
             return None
-        self.eval()
         with torch.no_grad():
             parts = stack_neighbours(torch.from_numpy(case.unit_mr())).split(8)
             sct = torch.cat([self.translate(part.to(self.device)).cpu() for part in parts])

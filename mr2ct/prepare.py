@@ -22,6 +22,7 @@ from .information import mutual_information, normalized_mutual_information
 from mr2ct.itk_tools import (
     all_starts,
     anatomy,
+    between_voxels,
     body_of,
     data_of,
     information_of,
@@ -207,8 +208,12 @@ def _climb(
     samples: int = 40_000,
     watch: Watch | None = None,
     data: "sitk.Image | None" = None,
+    blurred_slope: bool = False,
 ) -> "sitk.VersorRigid3DTransform":
-    """Climb in Mattes' mutual information at one level; ITK raises RuntimeError where the volumes do not overlap."""
+    """Climb in Mattes' mutual information at one level; ITK raises RuntimeError where the volumes do not overlap.
+
+    `blurred_slope` takes the CT's slope from a CT blurred by the longest side of its voxels, as ITK does unasked.
+    """
     import SimpleITK as sitk
 
     method = sitk.ImageRegistrationMethod()
@@ -221,6 +226,8 @@ def _climb(
         method.SetMetricSamplingStrategy(method.RANDOM)
         method.SetMetricSamplingPercentage(samples / inside, seed + 1)  # ITK takes 0 for the clock
     method.SetInterpolator(sitk.sitkLinear)
+    if not blurred_slope:
+        method.MetricUseMovingImageGradientFilterOff()
     method.SetOptimizerAsRegularStepGradientDescent(mm / 4, mm / 100, steps, 0.5, 1e-8)
     method.SetOptimizerScalesFromPhysicalShift()
     step = sitk.VersorRigid3DTransform()  # from no motion: a versor's parameters end at half a turn
@@ -291,6 +298,15 @@ def _best(
     return {name: climbed[name] for name in sorted(score, key=score.get, reverse=True)[:keep]}
 
 # %% ../nbs/03_prepare.ipynb #2b5f2aa0
+def _gains(
+    level: "Sequence[sitk.Image]", found: "sitk.Transform", as_it_came: "sitk.Transform"
+) -> bool:
+    """Whether a motion has 2 % more information than none, both read between the voxels."""
+    fixed, moving, rim = level
+    both = between_voxels(fixed), moving, between_voxels(rim)
+    return information_of(both, found) >= 1.02 * information_of(both, as_it_came)
+
+# %% ../nbs/03_prepare.ipynb #009b0d8f
 def register_rigid(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
@@ -310,7 +326,8 @@ def register_rigid(
         data: (D, H, W), where `moving` holds data; None looks for a fill value (`hounsfield.find_fill`). What is
             filled does not count, and extremes (metal, spikes) are drawn in.
         starts: "frame" trusts that both lie in one scanner frame; "auto" also tries the bodies' centres in all 24
-            axis-parallel orientations, and prefers the frame unless another is better by 5 %.
+            axis-parallel orientations, and prefers the frame unless another is better by 5 %. A pair is left
+            exactly as it came unless the motion that was found has 2 % more information than no motion.
         seed: of the voxels that are sampled.
         rim: how far round the body voxels count, in voxels of each level.
         watch: called after each step of each climb with the level's voxel size in mm, the information (ITK's own), and
@@ -338,11 +355,14 @@ def register_rigid(
     full = to_itk(to_image(body.astype(np.float32), fixed))
     middle, data = middle_mm(fixed, body), data_of(moving, data)
     tried = all_starts(middle, middle_mm(moving, anatomy(to_array(moving))))
+    as_it_came = tried["frame"]
     tried = tried if starts == "auto" else {"frame": tried["frame"]}
     for mm, steps, keep in ((12.0, 40, 3), (6.0, 100, 1), (3.0, 100, 1)):
         level = thinned(still, mm), thinned(free, mm), with_rim(thinned(full, mm), rim)
         tried = _best(level, tried, mm, seed, steps, keep, watch, data)
     ((name, transform),) = tried.items()
+    if not _gains(level, transform, as_it_came):
+        name, transform = "frame", as_it_came
     shift = np.linalg.norm(np.array(transform.TransformPoint(middle.tolist())) - middle)
     turn = 2 * np.degrees(np.arcsin(min(1.0, np.linalg.norm(transform.GetVersor()[:3]))))
     return Registration(

@@ -4,13 +4,17 @@
 
 # %% auto #0
 __all__ = ['KEPT', 'LATER', 'write_text', 'environment', 'Cost', 'measured', 'save_checkpoint', 'load_checkpoint', 'check_state',
-           'plain_state', 'save_weights', 'load_weights', 'load_state', 'FreeBuffers', 'begin_run', 'note', 'locked',
-           'Log', 'stop_asked', 'start_fabric', 'unwrap', 'check_devices', 'samples_of', 'dtypes_kept']
+           'plain_state', 'save_weights', 'load_weights', 'load_state', 'FreeBuffers', 'begin_run', 'note',
+           'usable_cores', 'locked', 'Log', 'stop_asked', 'start_fabric', 'unwrap', 'check_devices', 'samples_of',
+           'dtypes_kept']
 
 # %% ../nbs/workshop/07_run_folder.ipynb #9b3fb1f8
 import contextlib
+import errno
+import hashlib
 import io
 import json
+import os
 import platform
 import shutil
 import signal
@@ -18,6 +22,7 @@ import subprocess
 import threading
 import time
 import warnings
+import zipfile
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -139,6 +144,15 @@ def measured(every_s: float = 0.02) -> Iterator[Cost]:
 KEPT = 2  # checkpoints; the older one is there for the day the newest cannot be read
 
 
+@contextlib.contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Torch and safetensors tell of a full disk in words of their own."""
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        raise OSError(errno.EIO, str(error)) from error
+
+
 def save_checkpoint(run_dir: Path, step: int, state: dict[str, Any]) -> Path:
     """Write `checkpoint/step-<n>.pt` beside the others, rename it, and drop all but the last two.
 
@@ -152,12 +166,13 @@ def save_checkpoint(run_dir: Path, step: int, state: dict[str, Any]) -> Path:
 
     Raises:
         BadInput: a value that could not be read back, by its name; nothing is written.
+        OSError: the disk is full, or takes no files.
     """
     check_state(state)
     folder = run_dir / "checkpoint"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.pt"
-    with whole_file(path) as temporary:
+    with whole_file(path) as temporary, _disk_errors():
         torch.save(state | {"step": step}, temporary)
     for old in sorted(folder.glob("step-*.pt"))[:-KEPT]:
         old.unlink(missing_ok=True)
@@ -173,6 +188,9 @@ def load_checkpoint(run_dir: Path) -> dict[str, Any] | None:
     there = sorted((run_dir / "checkpoint").glob("step-*.pt"), reverse=True)
     for path in there:
         try:
+            with zipfile.ZipFile(path) as parts:
+                if spoilt := parts.testzip():  # torch does not look at the checksums
+                    raise ValueError(spoilt)
             found = torch.load(path, map_location="cpu", weights_only=True)
             if isinstance(found, dict) and "step" in found:
                 return found
@@ -231,6 +249,15 @@ def plain_state(method: nn.Module) -> dict[str, Tensor]:
     return {name.replace(_COMPILED, ""): value for name, value in method.state_dict().items()}
 
 
+def _digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the names and numbers of a state; safetensors has no checksum of its own."""
+    found = hashlib.sha256()
+    for name in sorted(state):
+        found.update(name.encode())
+        found.update(state[name].contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
 def save_weights(method: nn.Module, run_dir: Path, step: int) -> None:
     """Write `weights.safetensors`, the finished network, with its step in the header.
 
@@ -245,8 +272,8 @@ def save_weights(method: nn.Module, run_dir: Path, step: int) -> None:
         place = value.untyped_storage().data_ptr()
         state[name] = value.clone() if place in places else value
         places.add(place)
-    with whole_file(run_dir / "weights.safetensors") as temporary:
-        save_file(state, temporary, {"step": str(step)})
+    with whole_file(run_dir / "weights.safetensors") as temporary, _disk_errors():
+        save_file(state, temporary, {"step": str(step), "sha256": _digest(state)})
         temporary.chmod(0o644)  # safetensors makes it private; a run folder is meant to be shared
 
 # %% ../nbs/workshop/07_run_folder.ipynb #9b8fbb59
@@ -268,8 +295,10 @@ def load_weights(method: nn.Module, run_dir: str | Path) -> int:
         raise BadInput(f"{path}: expected the weights of a finished run, found nothing")
     try:
         with safe_open(path, "pt") as file:
-            step = int((file.metadata() or {}).get("step", 0))
-        weights = load_file(path)
+            told = file.metadata() or {}
+        step, weights = int(told.get("step", 0)), load_file(path)
+        if told.get("sha256", found := _digest(weights)) != found:
+            raise ValueError("its numbers are not those that were written: the checksum differs")
     except (SafetensorError, OSError, ValueError) as error:
         raise BadInput(
             f"{path}: expected a safetensors file, got one that cannot be read ({error})"
@@ -392,6 +421,21 @@ def note(run_dir: Path, name: str, value: Any) -> None:
     _check_same(path, {name: value}, {name: config.get(name, value)})
 
 # %% ../nbs/workshop/07_run_folder.ipynb #8c1a5d3f
+def usable_cores() -> int:
+    """The cores that this process may use: of all, those it is bound to, and no more than its container's share.
+
+    >>> 1 <= usable_cores() <= (os.cpu_count() or 1)
+    True
+    """
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()  # "max 100000": no limit
+        bound = min(bound or 1, int(quota) // int(period))
+    except (OSError, ValueError):  # no Linux, an older kernel, or no limit
+        pass
+    return max(1, bound or 1)
+
+# %% ../nbs/workshop/07_run_folder.ipynb #f898bd88
 @contextlib.contextmanager
 def locked(run_dir: Path, wanted: bool = True) -> Iterator[None]:
     """Keep a folder for this block; nothing is kept where the system or the disk knows no such locks.
@@ -401,7 +445,7 @@ def locked(run_dir: Path, wanted: bool = True) -> Iterator[None]:
         wanted: False keeps nothing: of several processes of one training, the first has the lock.
 
     Raises:
-        BadInput: another training is at work there.
+        BadInput: another process is at work there; it is named by its number.
     """
     try:
         import fcntl
@@ -411,15 +455,20 @@ def locked(run_dir: Path, wanted: bool = True) -> Iterator[None]:
         yield
         return
     run_dir.mkdir(parents=True, exist_ok=True)
-    with (run_dir / "lock").open("a") as file:
+    with (run_dir / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            file.seek(0)
             raise BadInput(
-                f"{run_dir}: expected a folder of its own for each training, got one in which another is at work"
+                f"{run_dir}: expected a folder of its own for each run, got one in which another is at work "
+                f"({file.read().strip() or 'unnamed'})"
             ) from None
         except OSError:  # a disk without locks
             pass
+        file.truncate(0)
+        file.write(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}\n")
+        file.flush()
         try:
             yield
         finally:

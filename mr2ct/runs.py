@@ -36,7 +36,7 @@ from .files import whole_file
 from .ladder import Entry, train
 from .record import Record, read_csv, stamp, to_csv
 from .run_config import features_used
-from .run_folder import measured
+from .run_folder import locked, measured, usable_cores
 from .training import Method, Profile
 from .worlds import phantom_version
 
@@ -255,7 +255,7 @@ def choose_workers(fabric: Fabric, mb_each: int = 2000) -> int:
     if fabric.device.type != "cpu" or fabric.world_size > 1:
         return 1
     room = psutil.virtual_memory().available // 2**20 // mb_each
-    return max(1, min(os.cpu_count() or 1, room))
+    return max(1, min(usable_cores(), room))
 
 
 GUARD = (
@@ -388,27 +388,29 @@ def run_all(
 
     Raises:
         Refused: some runs failed; the others are done, and refused.csv says which failed and why.
-        BadInput: more than one worker but for one process on a CPU, or an entry that cannot be sent to one.
+        BadInput: more than one worker but for one process on a CPU, an entry that cannot be sent to one, or another
+            process that is at work on the record.
     """
     check_workers(workers, how.fabric)
     first, refused = how.fabric is None or how.fabric.is_global_zero, {}
     todo = [run for run in plan if run.name not in record.runs]
     if workers > 1 and how.progress:
         print(f"{len(todo)} runs, {workers} at a time", flush=True)
-    for run, outcome in _results(todo, how, work, workers):
-        if isinstance(outcome, Refusal):
-            refused[run.name] = run, outcome
-            _note_refusals(record, how, refused)
-            tqdm.write(f"{run.name}: refused. {outcome.what}", file=sys.stderr)
-            continue
-        rows, facts, made = outcome
-        record.add(run.name, rows, made=made, **facts)
+    with locked(record.folder, first and bool(todo)):
+        for run, outcome in _results(todo, how, work, workers):
+            if isinstance(outcome, Refusal):
+                refused[run.name] = run, outcome
+                _note_refusals(record, how, refused)
+                tqdm.write(f"{run.name}: refused. {outcome.what}", file=sys.stderr)
+                continue
+            rows, facts, made = outcome
+            record.add(run.name, rows, made=made, **facts)
+            if first:
+                record.write(order)
+                if after:
+                    after()
         if first:
-            record.write(order)
-            if after:
-                after()
-    if first:
-        _note_refusals(record, how, refused)
+            _note_refusals(record, how, refused)
     if refused:
         said = "; ".join(f"{name}: {refusal.what}" for name, (_, refusal) in refused.items())
         raise Refused(

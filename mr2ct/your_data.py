@@ -7,7 +7,6 @@ __all__ = ['prepare_folder', 'describe_row', 'write_table', 'pair_up', 'score_fi
 
 # %% ../nbs/55_your_data.ipynb #7926f918
 import json
-import os
 import signal
 import time
 import traceback
@@ -43,6 +42,7 @@ from .layouts import few
 from .metrics import find_preset
 from .metrics import score as score_arrays
 from .prepare import Recipe, prepare_case, rank_cases
+from .run_folder import locked, usable_cores
 from mr2ct.volumes import (
     Case,
     check_same_grid,
@@ -190,7 +190,8 @@ def prepare_folder(
         unforeseen (refused for a reason that is a fault of ours).
 
     Raises:
-        BadInput: no raw cases, or out is source or cannot be written to. What is wrong with one case stands in its row.
+        BadInput: no raw cases, out is source or cannot be written to, or another process is at work there. What is wrong
+            with one case stands in its row.
     """
     source, out, recipe = Path(source), Path(out), recipe or Recipe()
     if source.resolve() == out.resolve():
@@ -201,12 +202,12 @@ def prepare_folder(
         raise BadInput(f"workers: expected at least 1, got {workers}")
     for folder in left:
         say(f"left out, for want of a volume called mr, mr_<channel> or ct: {folder}")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     jobs = [(name, path, out, recipe, reading or Reading()) for name, path in cases.items()]
     rows: dict[str, dict[str, Any]] = {}
-    for row in _run_jobs(jobs, min(workers or cores or 1, len(cases))):
-        rows[row["id"]] = {"kept": False, "refused": "", "unforeseen": False} | row
-        say(f"[{len(rows)}/{len(cases)}] {describe_row(rows[row['id']])}")
+    with locked(out / ".prepared"):
+        for row in _run_jobs(jobs, min(workers or usable_cores(), len(cases))):
+            rows[row["id"]] = {"kept": False, "refused": "", "unforeseen": False} | row
+            say(f"[{len(rows)}/{len(cases)}] {describe_row(rows[row['id']])}")
     return pd.DataFrame([rows[name] for name in cases])
 
 # %% ../nbs/55_your_data.ipynb #2b82985d

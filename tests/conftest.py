@@ -1,6 +1,7 @@
 """What every test shares: a screen-less, offline setting, the order of the tests, and where real images lie."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if again:
         config.hook.pytest_deselected(items=again)
         items[:] = [item for item in items if item not in again]
+
+
+@pytest.fixture
+def fault(record_property) -> Callable[..., None]:
+    """Adds a line to the table of faults that the run prints: what was done, how often, what came of it."""
+
+    def note(what: str, tried: int, held: str) -> None:
+        record_property("fault", f"{what} | {tried} | {held}")
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """The table of faults, one line for each kind that was tried in this run and stood."""
+    passed = terminalreporter.stats.get("passed", [])
+    rows = sorted({v for r in passed for k, v in r.user_properties if k == "fault"})
+    if rows:
+        terminalreporter.section("faults: what was done | inputs tried | what held")
+        for row in rows:
+            terminalreporter.write_line(row)
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,35 @@ def place(formula: Callable[[int], float], axis: int = 2) -> Edit:
     return lambda t, d: t.ImagePositionPatient.__setitem__(axis, formula(d))
 
 
+def test_links_to_folders_are_followed_and_lead_in_no_circle():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        files = a_series(folder / "elsewhere")
+        (folder / "ct").mkdir()
+        for number, path in enumerate(files[:3]):
+            path.rename(folder / "ct" / f"{number}.dcm")
+        (folder / "ct" / "more").symlink_to(folder / "elsewhere")
+        (folder / "elsewhere" / "back").symlink_to(folder / "ct")
+        assert np.array_equal(read_series(folder / "ct").values, HU)
+
+
+def test_pixels_that_were_cut_off_are_refused_by_file():
+    def half(t, d):
+        t.PixelData = t.PixelData[: len(t.PixelData) // (2 if d == 5 else 1)]
+
+    with tempfile.TemporaryDirectory() as folder:
+        a_series(Path(folder) / "ct", half)
+        with pytest.raises(
+            BadInput, match="005.dcm: expected whole pixel data of 60 bytes, got 30"
+        ):
+            read_series(Path(folder) / "ct")
+        files = a_series(Path(folder) / "torn")
+        whole = files[2].read_bytes()
+        files[2].write_bytes(whole[:-20])
+        with pytest.raises(BadInput, match="002.dcm: expected whole"):
+            read_series(Path(folder) / "torn")
+
+
 def test_an_archive_is_unpacked_and_what_is_no_series_is_said():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)

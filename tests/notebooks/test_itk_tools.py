@@ -6,7 +6,7 @@
 import numpy as np
 import SimpleITK as sitk
 
-from mr2ct.itk_tools import all_starts, spline_weights
+from mr2ct.itk_tools import all_starts, between_voxels, spline_weights
 
 
 def test_the_spline_of_torch_is_the_spline_of_itk():
@@ -23,6 +23,21 @@ def test_the_spline_of_torch_is_the_spline_of_itk():
     places = [2 * i + 0.5 for i in range(9)]
     itk = [spline.TransformPoint((x, 0.5, 0.5))[0] - x for x in places]
     assert np.allclose(weights.numpy() @ control, itk, atol=1e-5)
+
+
+def test_a_volume_read_between_its_voxels_lies_where_it_lay():
+    z, y, x = np.indices((5, 6, 7)).astype(np.float32)
+    image = sitk.GetImageFromArray(100 * z + 10 * y + x)
+    image.SetSpacing((2.0, 3.0, 4.0))
+    image.SetOrigin((5.0, 6.0, 7.0))
+    finer = between_voxels(image)
+    assert finer.GetSize() == (9, 8, 6)
+    for index in ((0, 0, 0), (8, 7, 5), (4, 2, 3)):
+        x, y, z = image.TransformPhysicalPointToContinuousIndex(
+            finer.TransformIndexToPhysicalPoint(index)
+        )
+        assert abs(finer[index] - (100 * z + 10 * y + x)) < 1e-3
+        assert max(abs(v - round(v)) for v in (x, y, z)) > 0.01
 
 
 def test_the_starts_are_rotations_about_the_centre():

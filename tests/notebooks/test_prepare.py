@@ -82,8 +82,13 @@ def test_scales():
 
 
 def test_rigid_registration_undoes_what_was_planted():
-    for seed in (0, 11):
-        case = make_case(seed, (20, 80, 80), rigid_mm=8.0)
+    for seed, shape in (
+        (3, (16, 96, 96)),
+        (5, (12, 64, 64)),
+        (0, (20, 80, 80)),
+        (11, (20, 80, 80)),
+    ):
+        case = make_case(seed, shape, rigid_mm=8.0)
         body, moved = case.body(), case.extras["displacement_mm"]
         found = register_rigid(case.mr["ip"], case.ct, mask=body, starts="frame")
         before, after = (
@@ -97,10 +102,30 @@ def test_rigid_registration_undoes_what_was_planted():
     coarse = [told for mm, told, _ in seen if mm == 12.0]
     assert max(coarse) > coarse[0]
     assert again.transform.GetParameters() == found.transform.GetParameters()  # same seed
-    aligned = make_case(2, (32, 80, 80))  # thick slices would hide how well it lies along z
-    still = register_rigid(aligned.mr["ip"], aligned.ct, mask=aligned.body())
-    assert still.orientation == "frame" and still.turn_deg < 1
-    assert still.shift_mm < 0.3 * min(spacing_mm(aligned.ct))
+
+
+def test_no_climb_goes_down():
+    """Each level ends with more information than it began with, on slices of 15 mm too."""
+    for seed in (3, 4):
+        case, seen = make_case(seed, (16, 96, 96), rigid_mm=8.0), []
+        look = lambda mm, told, why: seen.append((mm, told))
+        register_rigid(case.mr["ip"], case.ct, mask=case.body(), starts="frame", watch=look)
+        for level in (12.0, 6.0, 3.0):
+            told = [i for mm, i in seen if mm == level]
+            assert told[-1] >= told[0] - 0.002, (seed, level)
+
+
+def test_a_pair_that_lies_right_stays_and_a_small_shift_is_found():
+    for seed, shape in ((2, (32, 80, 80)), (3, (16, 96, 96)), (5, (12, 64, 64))):
+        aligned = make_case(seed, shape)
+        for starts in ("auto", "frame") if seed == 5 else ("frame",):
+            still = register_rigid(aligned.mr["ip"], aligned.ct, mask=aligned.body(), starts=starts)
+            assert (still.orientation, still.shift_mm, still.turn_deg) == ("frame", 0.0, 0.0)
+            assert still.transform.TransformPoint((1.0, 2.0, 3.0)) == (1.0, 2.0, 3.0)
+        near = make_case(seed, shape, rigid_mm=2.0)
+        found = register_rigid(near.mr["ip"], near.ct, mask=near.body(), starts="frame")
+        error = target_error_mm(found.transform, near.extras["displacement_mm"], mask=near.body())
+        assert found.shift_mm > 0.5 and _rms(error) < 1.3
 
 
 def test_a_strange_frame_is_found():
