@@ -20,6 +20,7 @@ _MODULES = (
     "space",
     "subject",
     "phantom",
+    "brain",
     "hounsfield",
     "information",
     "itk_tools",
