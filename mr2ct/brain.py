@@ -677,7 +677,7 @@ def scan_swi(shares: dict[str, np.ndarray], slow_phase: np.ndarray) -> np.ndarra
             signal += part.astype(np.complex64)
     return signal * np.exp(1j * slow_phase).astype(np.complex64)
 
-# %% ../nbs/workshop/03_brain.ipynb #f66920c4
+# %% ../nbs/workshop/03_brain.ipynb #a4c75397
 def make_head(
     seed: int,
     sequence: str = "tof",
@@ -714,9 +714,7 @@ def make_head(
     """
     if sequence not in ("tof", "swi"):
         raise BadInput(f"sequence: expected 'tof' or 'swi', got {sequence!r}")
-    if len(shape) != 3 or min(shape) < 2 or len(spacing_mm) != 3 or not min(spacing_mm) > 0:
-        got = f"{tuple(shape)} and {tuple(spacing_mm)}"
-        raise BadInput(f"shape, spacing_mm: expected sizes from 2 and lengths above 0, got {got}")
+    _check_grid(shape, spacing_mm)
     who = who or Head.random(seed)
     axes = [(np.arange(n) - (n - 1) / 2) * s + c for n, s, c in zip(shape, spacing_mm, centre_mm)]
     shares = paint_head(who, axes)
@@ -731,6 +729,12 @@ def make_head(
     images = {name: make_image(a, spacing_mm, origin) for name, a in volumes.items()}
     mr, mask = {sequence: images.pop("mr")}, images.pop("mask")
     return Case(f"head_{seed:04d}", mr, mask=mask, extras=images)
+
+
+def _check_grid(shape: Sequence[int], spacing_mm: Sequence[float]) -> None:
+    if len(shape) != 3 or min(shape) < 2 or len(spacing_mm) != 3 or not min(spacing_mm) > 0:
+        got = f"{tuple(shape)} and {tuple(spacing_mm)}"
+        raise BadInput(f"shape, spacing_mm: expected sizes from 2 and lengths above 0, got {got}")
 
 
 def _truth_of(shares: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
