@@ -61,6 +61,8 @@ _MODULES = (
     "reggan",
     "meta_reweighting",
     "trust",
+    "domains",
+    "sifa",
     "worlds",
     "ladder",
     "report",
