@@ -470,7 +470,7 @@ class _Learners(_Adaptation):
             total = self.cycle * self._cycle(made, source, target) + gan_loss(real, True)
             self.update(total, self.adam["decoder"])
 
-# %% ../nbs/41_sifa.ipynb #0c99ba07
+# %% ../nbs/41_sifa.ipynb #82f98b1a
 class _Judges(_Learners):
     """The updates of the discriminators."""
 
@@ -504,24 +504,25 @@ class _Judges(_Learners):
             raise BadInput(f"fabric: expected one process for SIFA, got {fabric.world_size}")
         self.fabric = fabric
         alone = [name for name in PARTS if name not in TASK]
-        adam = {name: self._adam(name, [name]) for name in alone} | {
-            "task": self._adam("task", TASK)
-        }
+        adam = {name: _adam_of(self, name, [name]) for name in alone}
+        adam["task"] = _adam_of(self, "task", TASK)
         for name in PARTS:
             setattr(self, name, fabric.setup_module(getattr(self, name)))
         self.adam = {name: fabric.setup_optimizers(one) for name, one in adam.items()}
         self.pools = [ImagePool(self.pool, i) for i in range(2)]
         return self.adam | {"pool_target": self.pools[0], "pool_source": self.pools[1]}
 
-    def _adam(self, name: str, nets: Sequence[str]) -> torch.optim.Adam:
-        """Adam of some networks; encoder and segmenters pay 1e-4 for half the sum of their squares."""
-        weights = [p for net in nets for p in getattr(self, net).parameters()]
-        if name == "task":
-            return torch.optim.Adam(weights, self.task_rate, weight_decay=1e-4 * self.seg_weight)
-        rate = self.discriminator_rate if name.startswith("d_") else self.rate
-        return torch.optim.Adam(weights, rate, (0.5, 0.999))
+# %% ../nbs/41_sifa.ipynb #e4cf7cb2
+def _adam_of(method: _Judges, name: str, nets: Sequence[str]) -> torch.optim.Adam:
+    """Adam of some networks; encoder and segmenters pay 1e-4 for half the sum of their squares."""
+    weights = [p for net in nets for p in getattr(method, net).parameters()]
+    if name == "task":
+        decay = 1e-4 * method.seg_weight
+        return torch.optim.Adam(weights, method.task_rate, weight_decay=decay)
+    rate = method.discriminator_rate if name.startswith("d_") else method.rate
+    return torch.optim.Adam(weights, rate, (0.5, 0.999))
 
-# %% ../nbs/41_sifa.ipynb #b80c6fe6
+# %% ../nbs/41_sifa.ipynb #c828f83a
 class _Uses(_Judges):
     """What a trained one is asked for."""
 
@@ -619,7 +620,7 @@ class SIFA(_Uses):
             self._learn_prediction_judges(made, source)
         return _after(self, {name: value.detach() for name, value in values.items()})
 
-# %% ../nbs/41_sifa.ipynb #6be17314
+# %% ../nbs/41_sifa.ipynb #2630053a
 def _checked(batch: dict[str, Any], method: SIFA) -> tuple[Tensor, Tensor, Tensor]:
     """Source, target and labels (N, H, W) of a batch, or one line about what is wrong."""
     missing = [name for name in ("mr", "ct", "labels") if name not in batch]
@@ -661,7 +662,7 @@ def group_labels(labels: Tensor, groups: Sequence[Sequence[int]], classes: int) 
     check_labels(labels, classes)
     return labels.long()
 
-
+# %% ../nbs/41_sifa.ipynb #5befd3df
 def _after(method: SIFA, values: dict[str, Tensor]) -> dict[str, Tensor]:
     """Count the step, remember who leads in both contests, move the averaged weights."""
     now = [
@@ -680,7 +681,7 @@ def _after(method: SIFA, values: dict[str, Tensor]) -> dict[str, Tensor]:
                     mean.copy_(value)
     return values
 
-# %% ../nbs/41_sifa.ipynb #e7d89b81
+
 def _apply(method: SIFA, image: Tensor, what: Callable[[Callable, Tensor], Tensor]) -> Tensor:
     """Run networks, averaged ones where there are any, on an image of any size."""
     height, width = image.shape[-2:]
@@ -721,7 +722,7 @@ def best_line(
     drawn = logits.detach().argmax(1)
     return float(2 * (drawn * line).sum() / (drawn.sum() + line.sum())), drawn[0]
 
-# %% ../nbs/41_sifa.ipynb #aa16c441
+# %% ../nbs/41_sifa.ipynb #dccdc164
 @torch.no_grad()
 def views_of(
     method: SIFA, source: Tensor, target: Tensor, *, labels: Tensor | None = None,
