@@ -60,6 +60,8 @@ _MODULES = (
     "reggan",
     "meta_reweighting",
     "trust",
+    "c_arm_view",
+    "pose_files",
     "worlds",
     "ladder",
     "report",
