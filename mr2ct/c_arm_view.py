@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['render_film', 'draw_points', 'draw_edges', 'c_arm_explorer', 'PathMarker']
 
-# %% ../nbs/workshop/42_c_arm_view.ipynb #d607a6ab
-from collections.abc import Callable, Iterable, Mapping, Sequence
+# %% ../nbs/workshop/42_c_arm_view.ipynb #8bf4749f
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import ipywidgets as W
@@ -18,7 +18,7 @@ from .errors import BadInput
 from .pose_files import write_path
 from .view import beside, connect, label_sides, picture_box, render_slice, to_png
 
-# %% ../nbs/workshop/42_c_arm_view.ipynb #5f2aefed
+# %% ../nbs/workshop/42_c_arm_view.ipynb #3eddb067
 def render_film(lines: np.ndarray, height_px: int = 320) -> np.ndarray:
     """Line integrals as a film: bone bright, from the 1st to the 99th percentile.
 
@@ -77,7 +77,7 @@ def draw_points(
     pen.line([u - r, v + r, u + r, v - r], colour, 2)
     return np.asarray(sheet)
 
-# %% ../nbs/workshop/42_c_arm_view.ipynb #25650611
+# %% ../nbs/workshop/42_c_arm_view.ipynb #41bb4211
 def draw_edges(
     picture: np.ndarray, lines: np.ndarray, *, share: float = 0.1, blur: float = 1.0
 ) -> np.ndarray:
@@ -100,7 +100,7 @@ def draw_edges(
     out[strong] = out[strong] // 2 + np.array((20, 110, 60), np.uint8)
     return out
 
-# %% ../nbs/workshop/42_c_arm_view.ipynb #8c3b355d
+# %% ../nbs/workshop/42_c_arm_view.ipynb #35ca92c4
 def c_arm_explorer(
     render: Callable[[float, float, float], np.ndarray],
     register: Callable[[float, float, float], Iterable[tuple[str, np.ndarray]]],
@@ -144,7 +144,7 @@ def c_arm_explorer(
     button.on_click(run)
     return beside([lao, cranial, shift, button, steps, says], [screen])
 
-# %% ../nbs/workshop/42_c_arm_view.ipynb #f756cc83
+# %% ../nbs/workshop/42_c_arm_view.ipynb #5293358e
 class PathMarker(W.VBox):
     """Sliders move a cross through an MR; two buttons make it the entry or the target of a path.
 

@@ -21,6 +21,7 @@ from . import __version__
 from .errors import BadInput
 from .files import check_folder, check_writable, whole_file
 from .terminal import Failed, in_options, notices_on_stderr, options_of, usage_line
+from .xray_commands import drr, path
 
 # %% ../nbs/90_command_line.ipynb #04d16a21
 app = typer.Typer(
@@ -386,3 +387,7 @@ def study(
         return print(run_study(name, profile, **keep))
     for left_out, why in run_studies(None, profile, **keep).items():
         print(f"{left_out}: left out. {why}")
+
+# %% ../nbs/90_command_line.ipynb #bb0b150d
+for command in (drr, path):
+    app.command(help=command.__doc__.split("\n")[0])(command)

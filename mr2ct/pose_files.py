@@ -6,7 +6,7 @@
 __all__ = ['FIELDS', 'OPTIONAL', 'COLUMNS', 'BELOW_MM', 'HEAD_SIZE_MM', 'check_pose', 'read_pose', 'write_pose', 'check_path',
            'read_path', 'write_path', 'find_path']
 
-# %% ../nbs/workshop/42_pose_files.ipynb #2a088aa2
+# %% ../nbs/workshop/42_pose_files.ipynb #885b831a
 import csv
 import json
 import math
@@ -21,7 +21,7 @@ from .anatomy import LABELS
 from .errors import BadInput
 from .files import whole_file
 
-# %% ../nbs/workshop/42_pose_files.ipynb #7feaaa68
+# %% ../nbs/workshop/42_pose_files.ipynb #0bb614df
 FIELDS: dict[str, tuple[int, float, float]] = {  # name -> how many numbers, lowest, highest
     "lao_deg": (1, -180, 180),
     "cranial_deg": (1, -90, 90),
@@ -53,7 +53,8 @@ def check_pose(given: Mapping[str, Any], name: str = "pose") -> dict[str, Any]:
         shift are 0 where they are not given.
 
     Raises:
-        BadInput: a name without a unit or one that is missing, something that is no number, a number out of range.
+        BadInput: a name without a unit or one that is missing, something that is no number, a number out of range, a
+            detector that does not stand behind the isocentre.
     """
     for key in given:
         if key not in FIELDS:
@@ -72,9 +73,14 @@ def check_pose(given: Mapping[str, Any], name: str = "pose") -> dict[str, Any]:
                 raise BadInput(f"{name}: expected {key} from {low:g} to {high:g}, got {value!r}")
         kind = int if key == "detector_px" else float
         found[key] = kind(values[0]) if count == 1 else tuple(kind(v) for v in values)
+    near, far = found["source_to_isocentre_mm"], found["source_to_detector_mm"]
+    if far <= near:
+        raise BadInput(
+            f"{name}: expected source_to_detector_mm above {near:g}, a detector behind the isocentre, got {far:g}"
+        )
     return found
 
-# %% ../nbs/workshop/42_pose_files.ipynb #82fb6b9e
+# %% ../nbs/workshop/42_pose_files.ipynb #80779331
 def read_pose(path: str | Path) -> dict[str, Any]:
     """The pose in a JSON file; see `check_pose`.
 
@@ -108,7 +114,7 @@ def write_pose(path: str | Path, pose: Mapping[str, Any]) -> Path:
         temporary.write_text(json.dumps(whole, indent=2) + "\n")
     return Path(path)
 
-# %% ../nbs/workshop/42_pose_files.ipynb #bca52888
+# %% ../nbs/workshop/42_pose_files.ipynb #e3b827b2
 COLUMNS = ("point", "d_voxel", "h_voxel", "w_voxel")
 
 
@@ -184,7 +190,7 @@ def write_path(path: str | Path, points: Mapping[str, Sequence[float]]) -> Path:
             table.writerows([name, *(f"{v:.6g}" for v in at)] for name, at in points.items())
     return Path(path)
 
-# %% ../nbs/workshop/42_pose_files.ipynb #59abf7fb
+# %% ../nbs/workshop/42_pose_files.ipynb #849c986a
 BELOW_MM = 52.0  # the entry below the target, along the body
 HEAD_SIZE_MM = 35.0  # the middle of the head is no further than this from its inner pole
 

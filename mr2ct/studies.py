@@ -34,6 +34,7 @@ from .record import Record, origin_of, read_study, results_folder
 from .report import leaderboard
 from .run_folder import environment, start_fabric
 from .runs import How, Run, Work, choose_workers, plan_runs, run_all
+from .theatre import score_by_xray, xray_entries
 from .three_views import ThreeViews
 from .training import PROFILES, Profile
 from .trials import follow_information, keep_volumes, score_fusions, score_with_bone
@@ -592,6 +593,8 @@ _STUDIES = (
     Study("meta_contest", "Which of four published networks draws the best bone from misaligned pairs?", "36_trust",
           tuple(LADDER[n] for n in ("pgan", "reg_pgan", "ctx_pgan", "meta_pgan")), contest_world, quarter_of_the_pair,
           {"data": ("phantoms", "porcine")}, score_with_bone, keep_volumes),
+    Study("xray", "Whose synthetic CT finds a patient in X-ray images best, and does that follow the MAE?", "42_xray",
+          (*xray_entries(), _CYCLES[1]), work=score_by_xray),
     Study("misalignment", "What does a millimetre of misalignment cost each published method?", "51_misalignment",
           tuple(LADDER[n] for n in _MORE), moved_world, as_given, {"shift_mm": (0, 2, 4, 8)}),
 )  # fmt: skip

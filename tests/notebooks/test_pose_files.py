@@ -48,6 +48,8 @@ def test_a_pose_is_read_as_it_was_written(tmp_path: Path):
         ({"lao_deg": 400}, "lao_deg from -180 to 180, got 400"),
         ({"cranial_deg": float("nan")}, "cranial_deg from -90 to 90"),
         ({"isocentre_mm": [1, 2]}, "3 numbers for isocentre_mm"),
+        ({"source_to_detector_mm": 600}, "above 650, a detector behind the isocentre, got 600"),
+        ({"source_to_detector_mm": -600}, "source_to_detector_mm from 1"),
         ({"pixel_mm": "2 mm"}, "pixel_mm from 0.01 to 50, got '2 mm'"),
     ],
 )
