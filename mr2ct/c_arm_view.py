@@ -5,20 +5,21 @@
 # %% auto #0
 __all__ = ['render_film', 'draw_points', 'draw_edges', 'c_arm_explorer', 'PathMarker']
 
-# %% ../nbs/workshop/42_c_arm_view.ipynb #8bf4749f
+# %% ../nbs/workshop/42_c_arm_view.ipynb #cf562df7
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import ipywidgets as W
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy.ndimage import gaussian_gradient_magnitude
+from scipy.ndimage import gaussian_filter
+from skimage.feature import canny
 
 from .errors import BadInput
 from .pose_files import write_path
 from .view import beside, connect, label_sides, picture_box, render_slice, to_png
 
-# %% ../nbs/workshop/42_c_arm_view.ipynb #3eddb067
+# %% ../nbs/workshop/42_c_arm_view.ipynb #aa5827de
 def render_film(lines: np.ndarray, height_px: int = 320) -> np.ndarray:
     """Line integrals as a film: bone bright, from the 1st to the 99th percentile.
 
@@ -77,30 +78,31 @@ def draw_points(
     pen.line([u - r, v + r, u + r, v - r], colour, 2)
     return np.asarray(sheet)
 
-# %% ../nbs/workshop/42_c_arm_view.ipynb #41bb4211
-def draw_edges(
-    picture: np.ndarray, lines: np.ndarray, *, share: float = 0.1, blur: float = 1.0
-) -> np.ndarray:
-    """The strongest edges of a projection over a picture, in green.
+# %% ../nbs/workshop/42_c_arm_view.ipynb #89b2a9d4
+def draw_edges(picture: np.ndarray, lines: np.ndarray, *, share: float = 0.1) -> np.ndarray:
+    """The edges of a projection over a picture, as thin green lines.
 
     Args:
         picture: uint8 RGB.
-        lines: (rows, columns), what the edges are taken from.
-        share: of the pixels that count as edges.
-        blur: in pixels of `lines`.
+        lines: (rows, columns), what the edges are taken from; contrast is first made alike everywhere, or the outline of the
+            body would outshine every bone.
+        share: of the pixels whose gradient is strong enough to begin an edge.
 
     Returns:
         A picture of the same size.
     """
-    edges = gaussian_gradient_magnitude(np.asarray(lines, np.float32), blur)
     size = picture.shape[1], picture.shape[0]
-    large = np.asarray(Image.fromarray(edges).resize(size, Image.Resampling.BILINEAR))
-    strong = large > np.quantile(large, 1 - share)
+    image = Image.fromarray(np.asarray(lines, np.float32))
+    large = np.asarray(image.resize(size, Image.Resampling.BICUBIC))
+    wide = max(size) / 16
+    flat = large - gaussian_filter(large, wide)
+    flat /= np.sqrt(gaussian_filter(flat**2, wide)) + 1e-3 * np.ptp(large) + 1e-9
+    limits = dict(low_threshold=1 - 2 * share, high_threshold=1 - share, use_quantiles=True)
     out = picture.copy()
-    out[strong] = out[strong] // 2 + np.array((20, 110, 60), np.uint8)
+    out[canny(flat, 2.5, **limits)] = (60, 230, 120)
     return out
 
-# %% ../nbs/workshop/42_c_arm_view.ipynb #35ca92c4
+# %% ../nbs/workshop/42_c_arm_view.ipynb #b9a87665
 def c_arm_explorer(
     render: Callable[[float, float, float], np.ndarray],
     register: Callable[[float, float, float], Iterable[tuple[str, np.ndarray]]],
@@ -144,7 +146,7 @@ def c_arm_explorer(
     button.on_click(run)
     return beside([lao, cranial, shift, button, steps, says], [screen])
 
-# %% ../nbs/workshop/42_c_arm_view.ipynb #5293358e
+# %% ../nbs/workshop/42_c_arm_view.ipynb #fc00fe37
 class PathMarker(W.VBox):
     """Sliders move a cross through an MR; two buttons make it the entry or the target of a path.
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['expose', 'shift_soft_tissue']
 
-# %% ../nbs/workshop/42_detector.ipynb #a11e2328
+# %% ../nbs/workshop/42_detector.ipynb #d412f8f4
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .errors import BadInput
 
-# %% ../nbs/workshop/42_detector.ipynb #97e749dc
+# %% ../nbs/workshop/42_detector.ipynb #e110709d
 def expose(
     lines: Tensor,
     pixel_mm: float,
@@ -71,6 +71,8 @@ def shift_soft_tissue(
     """
     if not mm >= 0:
         raise BadInput(f"mm: expected 0 or more, got {mm}")
+    if mm == 0:
+        return np.float32(hu)
     far = lambda mask: ndimage.distance_transform_edt(mask, spacing_mm)
     bone = np.pad(hu > 200, 8, mode="edge")
     bone = (far(far(~bone) < 12) > 12) | bone  # closed by 12 mm, so that marrow is inside

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['mean_along']
 
-# %% ../nbs/workshop/42_rays.ipynb #c5f0c650
+# %% ../nbs/workshop/42_rays.ipynb #187214a3
 from typing import Any
 
 import torch
@@ -14,47 +14,41 @@ from torch import Tensor
 
 from .errors import BadInput
 
-# %% ../nbs/workshop/42_rays.ipynb #43f162fb
-@njit(nogil=True, fastmath=True)
-def _read(mu, x, y, z):
-    """Trilinear value at voxel (x, y, z) and its three derivatives; constant beyond the outer voxels."""
-    deep, high, wide = mu.shape
-    px = min(max(x, 0.0), wide - 1.0)
-    py = min(max(y, 0.0), high - 1.0)
-    pz = min(max(z, 0.0), deep - 1.0)
-    i, j, k = min(int(px), wide - 2), min(int(py), high - 2), min(int(pz), deep - 2)
-    u, v, w = px - i, py - j, pz - k
-    a, b, c, d = mu[k, j, i], mu[k, j, i + 1], mu[k, j + 1, i], mu[k, j + 1, i + 1]
-    e, f = mu[k + 1, j, i], mu[k + 1, j, i + 1]
-    g, h = mu[k + 1, j + 1, i], mu[k + 1, j + 1, i + 1]
-    ab, cd, ef, gh = a + u * (b - a), c + u * (d - c), e + u * (f - e), g + u * (h - g)
-    low, top = ab + v * (cd - ab), ef + v * (gh - ef)
-    dx0, dx1 = (b - a) + v * ((d - c) - (b - a)), (f - e) + v * ((h - g) - (f - e))
-    dx = dx0 + w * (dx1 - dx0) if px == x else 0.0
-    dy = (cd - ab) + w * ((gh - ef) - (cd - ab)) if py == y else 0.0
-    dz = top - low if pz == z else 0.0
-    return low + w * (top - low), dx, dy, dz
-
-
+# %% ../nbs/workshop/42_rays.ipynb #3a3ed248
 @njit(nogil=True, fastmath=True)
 def _means(mu, start, end, samples, mean, by_start, by_end):
     """Mean of mu along each piece (voxels x, y, z) and its derivatives by the ends; the last three are written."""
-    for r in range(len(start)):
-        ax, ay, az = start[r]
-        bx, by, bz = end[r]
+    deep, high, wide = mu.shape
+    for r in range(start.shape[0]):
+        ax, ay, az = start[r, 0], start[r, 1], start[r, 2]
+        ex, ey, ez = end[r, 0] - ax, end[r, 1] - ay, end[r, 2] - az
         total = sx = sy = sz = tx = ty = tz = 0.0
-        for k in range(samples):
-            t = (k + 0.5) / samples
-            here = _read(mu, ax + t * (bx - ax), ay + t * (by - ay), az + t * (bz - az))
-            total += here[0]
-            sx, sy, sz = sx + here[1], sy + here[2], sz + here[3]
-            tx, ty, tz = tx + t * here[1], ty + t * here[2], tz + t * here[3]
+        for n in range(samples):
+            t = (n + 0.5) / samples
+            gx, gy, gz = ax + t * ex, ay + t * ey, az + t * ez
+            x, y = min(max(gx, 0.0), wide - 1.0), min(max(gy, 0.0), high - 1.0)
+            z = min(max(gz, 0.0), deep - 1.0)
+            i, j, k = min(int(x), wide - 2), min(int(y), high - 2), min(int(z), deep - 2)
+            u, v, w = x - i, y - j, z - k
+            # the eight voxels around, and what lies between them along x, then y, then z
+            a, b, c, d = mu[k, j, i], mu[k, j, i + 1], mu[k, j + 1, i], mu[k, j + 1, i + 1]
+            e, f = mu[k + 1, j, i], mu[k + 1, j, i + 1]
+            g, h = mu[k + 1, j + 1, i], mu[k + 1, j + 1, i + 1]
+            ab, cd, ef, gh = a + u * (b - a), c + u * (d - c), e + u * (f - e), g + u * (h - g)
+            low, top = ab + v * (cd - ab), ef + v * (gh - ef)
+            p, q = (b - a) + v * ((d - c) - (b - a)), (f - e) + v * ((h - g) - (f - e))
+            dx = (p + w * (q - p)) * (x == gx)
+            dy = ((cd - ab) + w * ((gh - ef) - (cd - ab))) * (y == gy)
+            dz = (top - low) * (z == gz)
+            total += low + w * (top - low)
+            sx, sy, sz = sx + dx, sy + dy, sz + dz
+            tx, ty, tz = tx + t * dx, ty + t * dy, tz + t * dz
         mean[r] = total / samples
         by_end[r, 0], by_end[r, 1], by_end[r, 2] = tx / samples, ty / samples, tz / samples
         by_start[r, 0], by_start[r, 1] = (sx - tx) / samples, (sy - ty) / samples
         by_start[r, 2] = (sz - tz) / samples
 
-# %% ../nbs/workshop/42_rays.ipynb #d00101d3
+# %% ../nbs/workshop/42_rays.ipynb #0767f491
 class _MeanAlong(torch.autograd.Function):
     """See `mean_along`."""
 

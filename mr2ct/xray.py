@@ -8,7 +8,7 @@ __all__ = ['WATER_PER_MM', 'SIMILARITIES', 'LEVELS', 'BEAMS_DEG', 'patient_matri
            'correlation', 'soft_information', 'edge_correlation', 'Found', 'register', 'carry_error',
            'register_by_evolution', 'triangulate', 'ProjectedMR', 'water_path_mm']
 
-# %% ../nbs/42_xray.ipynb #3565bd11
+# %% ../nbs/42_xray.ipynb #1b222d1f
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from .rays import mean_along
 from .training import Method
 from .volumes import Case, reorient, to_array, to_image, to_itk
 
-# %% ../nbs/42_xray.ipynb #6fa8f758
+# %% ../nbs/42_xray.ipynb #bb6b5694
 def patient_matrix(image: nib.Nifti1Image) -> np.ndarray:
     """The 4×4 matrix from voxels (w, h, d, 1) of `to_array(image)` to millimetres (left, back, head, 1) of the patient.
 
@@ -62,7 +62,7 @@ def to_mm(image: nib.Nifti1Image, voxels: np.ndarray) -> np.ndarray:
     matrix = patient_matrix(image)
     return points[:, ::-1] @ matrix[:3, :3].T + matrix[:3, 3]
 
-# %% ../nbs/42_xray.ipynb #fc7ff034
+# %% ../nbs/42_xray.ipynb #4281ebe3
 @dataclass(frozen=True)
 class CArm:
     """Where a C-arm stands, in millimetres (left, back, head) of the patient.
@@ -136,7 +136,7 @@ class CArm:
         rows, columns = (n // side for n in self.detector_px)
         return replace(self, detector_px=(rows, columns), pixel_mm=self.pixel_mm * side)
 
-# %% ../nbs/42_xray.ipynb #eb8c7ba7
+# %% ../nbs/42_xray.ipynb #08a442c5
 WATER_PER_MM = 0.02059  # attenuation of water at 60 keV, NIST XCOM
 
 
@@ -174,7 +174,7 @@ def attenuation(ct: nib.Nifti1Image) -> Attenuation:
     mu = np.float32(WATER_PER_MM) * np.clip(1 + hu / np.float32(1000), 0, None)
     return Attenuation(torch.from_numpy(mu), patient_matrix(ct))
 
-# %% ../nbs/42_xray.ipynb #f6d7c90f
+# %% ../nbs/42_xray.ipynb #7ab00210
 def line_integrals(
     volume: Attenuation, start: Tensor, end: Tensor, *, samples: int = 128
 ) -> Tensor:
@@ -228,7 +228,7 @@ def check_outside(volume: Attenuation, source_mm: np.ndarray) -> None:
             f"source_to_isocentre_mm: expected a source outside the patient, got one inside the volume at ({where}) mm"
         )
 
-# %% ../nbs/42_xray.ipynb #da275e07
+# %% ../nbs/42_xray.ipynb #d86b584b
 def turn_matrix(turn_deg: Tensor) -> Tensor:
     """The rotation (3, 3) about an axis (3,), by its length in degrees.
 
@@ -298,7 +298,7 @@ def project(
         images.append(lines.reshape(view.detector_px))
     return torch.stack(images)
 
-# %% ../nbs/42_xray.ipynb #39509c23
+# %% ../nbs/42_xray.ipynb #136a7267
 @dataclass(frozen=True)
 class Operation:
     """A simulated theatre.
@@ -352,7 +352,7 @@ def operate(
     lines = project(attenuation(to_image(moved, case.truth)), arms, pose, samples=256)
     return Operation(tuple(arms), expose(lines, detector.pixel_mm, rng=rng), path_mm, pose)
 
-# %% ../nbs/42_xray.ipynb #b4b49491
+# %% ../nbs/42_xray.ipynb #6b59d40b
 def correlation(a: Tensor, b: Tensor) -> Tensor:
     """Pearson's correlation of two stacks of images, (V, rows, columns) to (V,).
 
@@ -411,12 +411,8 @@ def _check_images(xrays: Tensor, views: Sequence[CArm], similarity: str) -> None
         want = sizes[0] if sizes else "at least one view"
         raise BadInput(f"xrays: expected {want} as the poses say, got {tuple(xrays.shape)}")
 
-# %% ../nbs/42_xray.ipynb #cd4e1593
-LEVELS = (
-    (4, 40, 1.5),
-    (2, 30, 0.6),
-    (1, 15, 0.2),
-)  # pixels joined, steps, first step length (mm, degrees)
+# %% ../nbs/42_xray.ipynb #6b8eb644
+LEVELS = ((4, 40, 1.5), (2, 25, 0.6))  # pixels joined, steps, first step length (mm, degrees)
 
 
 class Found(NamedTuple):
@@ -435,7 +431,7 @@ def register(
     start: Tensor | None = None,
     similarity: str = "gradient correlation",
     levels: Sequence[tuple[int, int, float]] = LEVELS,
-    samples: int = 96,
+    samples: int = 64,
 ) -> Found:
     """The pose of a patient whose projections look most like X-ray images, by Adam from coarse to fine.
 
@@ -478,7 +474,7 @@ def register(
             fall.step()
     return Found(pose.detach(), trail[-1][2], trail)
 
-# %% ../nbs/42_xray.ipynb #7c16f42d
+# %% ../nbs/42_xray.ipynb #7a251182
 def carry_error(operation: Operation, pose: Tensor) -> dict[str, float]:
     """How far from the truth a path is carried by a pose, in mm.
 
@@ -505,7 +501,7 @@ def carry_error(operation: Operation, pose: Tensor) -> dict[str, float]:
         "detector_mm": float(np.mean(on_film)),
     }
 
-# %% ../nbs/42_xray.ipynb #1abb60c9
+# %% ../nbs/42_xray.ipynb #a6fb0c02
 def register_by_evolution(
     xrays: Tensor,
     volume: Attenuation,
@@ -513,10 +509,10 @@ def register_by_evolution(
     *,
     similarity: str = "gradient correlation",
     side: int = 4,
-    evaluations: int = 700,
+    evaluations: int = 600,
     spread: float = 4.0,
     seed: int = 1,
-    samples: int = 96,
+    samples: int = 64,
 ) -> Found:
     """As `register`, but by CMA-ES, which asks for no gradient.
 
@@ -560,7 +556,7 @@ def register_by_evolution(
         trail.append((side, best, -min(values)))
     return Found(torch.tensor(cloud.result.xbest, dtype=seen.dtype), -cloud.result.fbest, trail)
 
-# %% ../nbs/42_xray.ipynb #84452a49
+# %% ../nbs/42_xray.ipynb #c2e5dca5
 def triangulate(views: Sequence[CArm], pixels: Sequence[Sequence[float]]) -> np.ndarray:
     """The point (3,) in mm that lies nearest to the rays through one pixel of each view.
 
@@ -592,7 +588,7 @@ def triangulate(views: Sequence[CArm], pixels: Sequence[Sequence[float]]) -> np.
         raise BadInput("views: expected rays that cross, got views along one line")
     return np.linalg.solve(left, right)
 
-# %% ../nbs/42_xray.ipynb #84af06af
+# %% ../nbs/42_xray.ipynb #fed31308
 class ProjectedMR(Method):
     """No synthetic CT at all: the first MR channel in place of density, -1000 where it is darkest, 1000 where it is brightest."""
 
@@ -602,7 +598,7 @@ class ProjectedMR(Method):
         """A case to (D, H, W), numbers in place of HU."""
         return 1000 * case.unit_mr()[0]
 
-# %% ../nbs/42_xray.ipynb #046b34bc
+# %% ../nbs/42_xray.ipynb #17927fd2
 BEAMS_DEG = (0.0, 72.0, 144.0, 216.0, 288.0)
 
 
