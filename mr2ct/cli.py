@@ -21,6 +21,7 @@ from . import __version__
 from .errors import BadInput
 from .files import check_folder, check_writable, whole_file
 from .terminal import Failed, in_options, notices_on_stderr, options_of, usage_line
+from .xray_commands import drr, path
 
 # %% ../nbs/90_command_line.ipynb #04d16a21
 app = typer.Typer(
@@ -220,9 +221,8 @@ def synthesize(
     from mr2ct.to_files import synthesize_files
 
     if len(paths) < 2:
-        raise BadInput(
-            f"{paths[0]}: expected MR files or a case folder, then the output, got one path"
-        )
+        wanted = "MR files or a case folder, then the output"
+        raise BadInput(f"{paths[0]}: expected {wanted}, got one path")
     reading = Reading(tuple(series or ()), echo)
     like = {"dicom": dicom, "keep_identifiers": keep_identifiers, "network": network}
     how = {"out": paths[-1], "mask": mask, "device": device, "reading": reading}
@@ -360,9 +360,9 @@ def methods() -> None:
 @app.command()
 def networks() -> None:
     """Name the trained networks that come with the package, what they saw and what they scored."""
-    from mr2ct.networks import describe_networks
+    import mr2ct.networks
 
-    print(describe_networks().to_string())
+    print(mr2ct.networks.describe_networks().to_string())
 
 # %% ../nbs/90_command_line.ipynb #5da05b0a
 @app.command()
@@ -394,3 +394,7 @@ def study(
         return print(run_study(name, profile, **keep))
     for left_out, why in run_studies(None, profile, **keep).items():
         print(f"{left_out}: left out. {why}")
+
+# %% ../nbs/90_command_line.ipynb #bb0b150d
+for command in (drr, path):
+    app.command(help=command.__doc__.split("\n")[0])(command)

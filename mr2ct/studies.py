@@ -36,6 +36,7 @@ from .report import leaderboard
 from .run_folder import environment, start_fabric
 from .runs import How, Run, Work, choose_workers, plan_runs, run_all
 from .three_views import three_views_for
+from .theatre import score_by_xray, xray_entries
 from .training import PROFILES, Profile
 from .trials import follow_information, keep_volumes, score_fusions, score_with_bone
 from .trust import LEVERS, Rival, ToldUNet, lever_for
@@ -626,7 +627,7 @@ def keep_leaderboard(plan: Sequence[Run], how: How, folder: Path) -> None:
         folder / "cost.csv", index=False, lineterminator="\n"
     )
 
-# %% ../nbs/51_misalignment.ipynb #94d1f5d1
+# %% ../nbs/51_misalignment.ipynb #378bbf8e
 _MORE = ("bulk_3", "unet", "pgan", "ctx_pgan", "reg_pgan", "meta")
 _CYCLES = (
     LADDER["cyclegan"],
@@ -639,6 +640,8 @@ _VIEWS = Entry(
     partial(three_views_for, share=False),
     "three views, the whole budget each",
 )
+
+# %% ../nbs/51_misalignment.ipynb #94d1f5d1
 _STUDIES = (
     Study("ladder_laptop", "How do all published methods compare on pairs that fit, at one budget?", "50_benchmark",
           tuple(LADDER.values()), keeps=keep_leaderboard),
@@ -663,6 +666,8 @@ _STUDIES = (
     Study("meta_contest", "Which of four published networks draws the best bone from misaligned pairs?", "36_trust",
           tuple(contest_entries()), contest_world, quarter_of_the_pair,
           {"data": ("phantoms", "porcine")}, score_with_bone, keep_volumes),
+    Study("xray", "Whose synthetic CT finds a patient in X-ray images best, and does that follow the MAE?", "42_xray",
+          (*xray_entries(), _CYCLES[1]), work=score_by_xray),
     Study("misalignment", "What does a millimetre of misalignment cost each published method?", "51_misalignment",
           tuple(LADDER[n] for n in _MORE), moved_world, as_given, {"shift_mm": (0, 2, 4, 8)}),
 )  # fmt: skip

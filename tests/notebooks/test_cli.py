@@ -201,6 +201,26 @@ def test_a_stopped_command_says_what_it_has_kept():
         assert code == 130 and text in said
 
 
+def test_a_path_from_the_mr_to_the_film():
+    with tempfile.TemporaryDirectory() as folder:
+        folder, case = Path(folder), make_case(0, shape=(6, 32, 32))
+        save(case.ct, folder / "ct.nii.gz")
+        code, said, _ = _run("drr", folder / "ct.nii.gz", folder / "a.png", "--angles", -20, 5)
+        assert code == 0 and said.split() == [str(folder / "a.json"), str(folder / "a.png")]
+        (folder / "p.csv").write_text(
+            "point,d_voxel,h_voxel,w_voxel\nentry,2.5,15.5,15.5\nend,3,20,20\n"
+        )
+        how = "path", folder / "ct.nii.gz", folder / "p.csv", "--pose", folder / "a.json"
+        code, said, _ = _run(*how)
+        assert code == 0 and said.split()[1] == "entry,127.50,127.50"  # the middle of the detector
+        (folder / "a.json").write_text('{"lao": 3}')
+        assert "names with units" in _refused(*how)
+        assert "got 200" in _refused(
+            "drr", folder / "ct.nii.gz", folder / "b.png", "--angles", 200, 0
+        )
+        assert not (folder / "b.png").exists()
+
+
 def test_bad_cases_are_refused_before_anything_is_written():
     with tempfile.TemporaryDirectory() as folder:
         folder, out = Path(folder), Path(folder) / "out"
