@@ -675,7 +675,7 @@ def _by_part(pred: np.ndarray, truth: np.ndarray, inside: np.ndarray) -> dict[st
 BONE_HU = (100.0, 200.0)  # below the first no bone, from the second on bone
 
 
-def lost_bone(pred: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
+def lost_bone(pred: np.ndarray, truth: np.ndarray, *, mask: np.ndarray | None = None) -> float:
     """The share of the true bone (from 200 HU) that a prediction paints below 100 HU.
 
     Args:
@@ -696,7 +696,7 @@ def lost_bone(pred: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = Non
     return float((pred[bone] < BONE_HU[0]).mean()) if bone.any() else float("nan")
 
 
-def invented_bone(pred: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
+def invented_bone(pred: np.ndarray, truth: np.ndarray, *, mask: np.ndarray | None = None) -> float:
     """Bone (from 200 HU) that a prediction paints where the truth is below 100 HU, as a share of the true bone.
 
     Args:
@@ -725,7 +725,7 @@ def _bone_sets(pred: np.ndarray, truth: np.ndarray, inside: np.ndarray) -> list[
 def _bone_shape(pred: np.ndarray, truth: np.ndarray, inside: np.ndarray) -> dict[str, float]:
     shape = {"dice_bone": dice(*_bone_sets(pred, truth, inside))}
     for name, ask in (("lost_bone", lost_bone), ("invented_bone", invented_bone)):
-        shape[name] = ask(pred, truth, inside)
+        shape[name] = ask(pred, truth, mask=inside)
     return shape
 
 
@@ -737,7 +737,7 @@ def _bone_distance(
 
 
 def mae_by_label(
-    pred: np.ndarray, truth: np.ndarray, labels: np.ndarray, names: Sequence[str]
+    pred: np.ndarray, truth: np.ndarray, *, labels: np.ndarray, names: Sequence[str]
 ) -> dict[str, float]:
     """The mean absolute error of each organ, where a label map is known.
 
@@ -752,7 +752,8 @@ def mae_by_label(
     Raises:
         BadInput: shapes differ, a value is not finite, or labels that are not whole numbers from 0.
 
-    >>> mae_by_label(np.ones((1, 1, 3)), np.zeros((1, 1, 3)), np.array([[[0, 2, 2]]]), ["air", "fat", "bone"])
+    >>> labels, names = np.array([[[0, 2, 2]]]), ["air", "fat", "bone"]
+    >>> mae_by_label(np.ones((1, 1, 3)), np.zeros((1, 1, 3)), labels=labels, names=names)
     {'air': 1.0, 'bone': 1.0}
     """
     pred, truth, _ = _checked(pred, truth, None)

@@ -158,7 +158,8 @@ def test_bone_lost_and_invented_worked_by_hand():
     pred = np.array([[[99.0, 100, 700, 700, 200, 199, 900, 40]]])
     assert lost_bone(pred, truth) == 1 / 3 and invented_bone(pred, truth) == 2 / 3
     mask = np.array([[[0, 1, 1, 1, 1, 1, 0, 1]]])
-    assert lost_bone(pred, truth, mask) == 0 and invented_bone(pred, truth, mask) == 1 / 2
+    assert lost_bone(pred, truth, mask=mask) == 0
+    assert invented_bone(pred, truth, mask=mask) == 1 / 2
     none = np.zeros((1, 1, 4))
     assert np.isnan(lost_bone(none, none)) and np.isnan(invented_bone(none + 500, none))
     assert lost_bone(truth, truth) == invented_bone(truth, truth) == 0
@@ -167,11 +168,11 @@ def test_bone_lost_and_invented_worked_by_hand():
 def test_error_by_organ_adds_up():
     pred, truth, _ = _pair()
     labels = np.random.default_rng(0).integers(0, 3, truth.shape)
-    found = mae_by_label(pred, truth, labels, ["a", "b", "c", "absent"])
+    found = mae_by_label(pred, truth, labels=labels, names=["a", "b", "c", "absent"])
     parts = [found[n] * (labels == i).mean() for i, n in enumerate("abc")]
     assert list(found) == ["a", "b", "c"] and abs(sum(parts) - mae(pred, truth, mask=None)) < 1e-9
     with pytest.raises(BadInput, match="labels: expected whole numbers"):
-        mae_by_label(pred, truth, labels + 0.5, "abc")
+        mae_by_label(pred, truth, labels=labels + 0.5, names="abc")
 
 
 def test_bias_has_the_sign_of_prediction_minus_truth():
