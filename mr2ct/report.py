@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from .compare import compare_methods, floor_note, p_in_words, summarise
 from .errors import BadInput
 from .files import whole_file
+from .metrics import PARTS
 from .record import read_csv
 from .volumes import load, read_case, spacing_mm, to_array
 
@@ -103,7 +104,7 @@ def readable(board: pd.DataFrame, reference: str) -> pd.DataFrame:
             "seeds": f"{r.seed_low:.1f}–{r.seed_high:.1f}" if r.seeds > 1 else "one",
             f"ratio to {reference}": "1" if name == reference else interval(r, ratio, ".2f"),
             "p": "–" if math.isnan(r.p) else p_in_words(r.p, bool(r.agree)),
-            **{f"{t} MAE": f"{r[f'mae_{t}']:.0f}" for t in ("air", "soft", "bone")},
+            **{f"{t} MAE": f"{r[f'mae_{t}']:.0f}" for t in PARTS if f"mae_{t}" in r},
             "PSNR, dB": f"{r.psnr:.1f}",
             "SSIM": f"{r.ssim:.3f}",
         }

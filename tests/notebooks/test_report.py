@@ -27,7 +27,8 @@ def by_hand(folder, seeds=(0, 1), patients=8, swing=0.0):
         for s in seeds
         for c in range(patients)
     ]
-    table = pd.DataFrame(rows).assign(psnr=30.0, mae_air=1.0, mae_soft=2.0, mae_bone=3.0)
+    table = pd.DataFrame(rows).assign(psnr=30.0, mae_soft=2.0, mae_bone=3.0)
+    table = table.assign(mae_rim=1.0, mae_gas=1.5)
     table.to_csv(Path(folder) / "cases.csv", index=False)
 
 
