@@ -9,7 +9,7 @@ WORKBOOK := workbook$(if $(filter-out laptop,$(PROFILE)),-$(PROFILE))
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup workbook test lab check export notebooks record studies evening site faults gates
+.PHONY: help setup licences workbook test lab check export notebooks record studies evening site faults gates
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ lab: setup ## JupyterLab on the map of the book, on a copy in desk/ that may be 
 
 faults: setup ## the long fault runs: kills, torn files, full disks, bad input, fuzzing; each gate is seen to fail
 	@$(BIN)/pytest -n logical --maxprocesses 4 -m "long or not long" tests/faults tests/test_kill.py tests/browser/test_browser_faults.py
+
+licences: setup ## the licence of every package that is installed
+	@$(BIN)/python tools/licences.py
 
 check: setup gates ## the quick gates: sync, lint, sizes
 

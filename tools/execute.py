@@ -66,7 +66,9 @@ def store(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook with what is kept of its outputs: every pixel as it was where there is room."""
     exact = thinned(notebook, exact=True)
     fits = len(nbformat.writes(exact)) <= 1000 * EXACT_KB
-    nbformat.write(exact if fits else thinned(notebook), path)
+    whole = path.with_name(f".{path.name}.part")  # a kill leaves the old notebook or the new one
+    nbformat.write(exact if fits else thinned(notebook), whole)
+    os.replace(whole, path)
 
 
 def execute(path: Path) -> float:

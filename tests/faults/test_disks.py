@@ -92,7 +92,9 @@ def test_a_full_disk_under_way_leaves_the_last_checkpoint(
 ):
     from mr2ct.datasets import list_cases
 
-    batches = lambda method: method.batches(list_cases(world / "data"), TINY, 0, tmp_path / "cache")
+    def batches(method: Method) -> object:
+        return method.batches(list_cases(world / "data"), TINY, 0, tmp_path / "cache")
+
     options = {"fabric": start_fabric("cpu"), "save_every": 4, "progress": False}
 
     def run(steps: int, **more: object) -> Method:

@@ -184,10 +184,11 @@ def test_preparing(examples: int, tmp_path: Path, fault: Callable[..., None]):
         for number in odd:
             values[rng.random(values.shape) < share / 20] = number
         moving = nib.Nifti1Image(values, affine)
-        work = lambda: prepare_case(
-            Case("p", {"ip": nib.Nifti1Image(mr, case.ct.affine)}, moving),
-            Recipe(bias=False, register="none"),
-        )
+
+        def work() -> object:
+            pair = Case("p", {"ip": nib.Nifti1Image(mr, case.ct.affine)}, moving)
+            return prepare_case(pair, Recipe(bias=False, register="none"))
+
         ours(work, seen)
         (tmp_path / "mr.nii").write_bytes(moving.to_bytes())
         ours(lambda: read_raw(tmp_path), seen)
