@@ -71,6 +71,7 @@ _MODULES = (
     "benchmark",
     "adaptation",
     "maps",
+    "outlines",
     "trials",
     "studies",
     "folders",
