@@ -77,6 +77,7 @@ _MODULES = (
     "benchmark",
     "adaptation",
     "maps",
+    "outlines",
     "theatre",
     "trials",
     "studies",

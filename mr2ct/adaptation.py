@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['PARTS_OF_WORLD', 'FIELD_MM', 'heads_world', 'read_world', 'Plain', 'adaptation_entries', 'adapt_and_score']
 
-# %% ../nbs/workshop/51_adaptation.ipynb #9a7073ff
+# %% ../nbs/workshop/51_adaptation.ipynb #436478bc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from .training import Method, Profile, fit
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-# %% ../nbs/workshop/51_adaptation.ipynb #ff3a6c5f
+# %% ../nbs/workshop/51_adaptation.ipynb #1375d228
 PARTS_OF_WORLD = {"source": ("tof", 0), "target": ("swi", 10_000), "test": ("swi", 20_000)}
 FIELD_MM = 231.0  # height of a slice, whatever its pixels
 
@@ -45,13 +45,13 @@ def heads_world(folder: Path, profile: Profile, values: Mapping[str, Any]) -> Pa
 
     Returns:
         The folder with `domains.npz` and `world.json`.
+
+    Raises:
+        BadInput: a folder whose heads were made in another way.
     """
     structure = str(values.get("structure", "brain"))
     place = folder / f"heads-{structure}"
-    high, wide = (
-        profile.crop if isinstance(profile.crop, tuple) else (profile.crop, 5 * profile.crop // 6)
-    )
-    sides = 8 * (high // 8), 8 * (wide // 8)
+    sides = _sides(profile)
     note = {"structure": structure, "sides": list(sides), "cases": list(profile.cases)}
     if (place / "world.json").is_file():
         if (old := json.loads((place / "world.json").read_text())) != note:
@@ -60,24 +60,34 @@ def heads_world(folder: Path, profile: Profile, values: Mapping[str, Any]) -> Pa
             )
         return place
     place.mkdir(parents=True, exist_ok=True)
-    pixel, scale, kept = FIELD_MM / sides[0], None, {}
-    grid = {"shape": (12, *sides), "spacing": (9.0, pixel, pixel), "vessels": structure != "brain"}
-    for name, (sequence, first) in PARTS_OF_WORLD.items():
-        seeds = range(first, first + profile.cases[2 if name == "test" else 0])
-        domain = head_domain(
-            seeds, sequence, label=structure, scale=scale if name == "test" else None, **grid
-        )
-        scale = domain.scale
-        kept |= {
-            f"{name}_images": domain.images,
-            f"{name}_labels": domain.labels,
-            f"{name}_case": domain.case,
-        }
+    kept = _heads(profile, structure)
     with whole_file(place / "domains.npz") as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **kept)
     with whole_file(place / "world.json") as temporary:
         temporary.write_text(json.dumps(note) + "\n")
     return place
+
+
+def _sides(profile: Profile) -> tuple[int, int]:
+    """Height and width of a slice, multiples of 8."""
+    crop = profile.crop
+    high, wide = crop if isinstance(crop, tuple) else (crop, 5 * crop // 6)
+    return 8 * (high // 8), 8 * (wide // 8)
+
+# %% ../nbs/workshop/51_adaptation.ipynb #eaf91d64
+def _heads(profile: Profile, structure: str) -> dict[str, np.ndarray]:
+    """The slices of all three parts; the scale of the test heads is that of the target."""
+    sides, scale, kept = _sides(profile), None, {}
+    pixel = FIELD_MM / sides[0]
+    grid = {"shape": (12, *sides), "spacing": (9.0, pixel, pixel), "vessels": structure != "brain"}
+    for name, (sequence, first) in PARTS_OF_WORLD.items():
+        seeds = range(first, first + profile.cases[2 if name == "test" else 0])
+        known = scale if name == "test" else None
+        domain = head_domain(seeds, sequence, label=structure, scale=known, **grid)
+        scale = domain.scale
+        parts = {"images": domain.images, "labels": domain.labels, "case": domain.case}
+        kept |= {f"{name}_{part}": values for part, values in parts.items()}
+    return kept
 
 
 def read_world(place: str | Path) -> dict[str, Domain]:
@@ -94,7 +104,7 @@ def read_world(place: str | Path) -> dict[str, Domain]:
         }
     return {n: Domain(*part, Range(-1, 1), (9.0, pixel, pixel)) for n, part in parts.items()}
 
-# %% ../nbs/workshop/51_adaptation.ipynb #8d3cbf0f
+# %% ../nbs/workshop/51_adaptation.ipynb #33edb34a
 class Plain(Method):
     """SIFA's encoder and segmenter, trained on labelled images of one kind.
 
@@ -141,7 +151,7 @@ class Plain(Method):
         """Images (N, 1, H, W) to classes (N, H, W)."""
         return self.predict(ct).argmax(1)
 
-# %% ../nbs/workshop/51_adaptation.ipynb #c8795f0d
+# %% ../nbs/workshop/51_adaptation.ipynb #502ddb70
 def _sifa(channels: int, profile: Profile, **options: Any) -> SIFA:
     """SIFA at the size of a profile; smaller ones than `full` have a higher rate and averaged weights."""
     if profile.published:
@@ -165,7 +175,7 @@ _VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "sifa_low_rate": ("half the released rate, as the seed's third", {"rate": 1e-4, "task_rate": 1e-4}),
     "sifa_stride_8": ("the published stride of the segmenter", {"sizes": replace(SMALL, stride=8)}),
     "sifa_stride_2": ("a finer one", {"sizes": replace(SMALL, stride=2)}),
-    "sifa_judges_win": ("discriminators at twenty times the generator's rate", {"rate": 5e-4, "discriminator_rate": 1e-2}),
+    "sifa_judges_win": ("discriminators at a hundred times the rate of all else", {"rate": 2e-5, "task_rate": 2e-5, "discriminator_rate": 2e-3}),
 }  # fmt: skip
 
 
@@ -188,7 +198,7 @@ def adaptation_entries() -> tuple[Entry, ...]:
     ]
     return (*bounds, *variants)
 
-# %% ../nbs/workshop/51_adaptation.ipynb #c553ede4
+# %% ../nbs/workshop/51_adaptation.ipynb #f590e51c
 def adapt_and_score(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Train one run on two domains and score it on test heads.
 

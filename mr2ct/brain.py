@@ -41,7 +41,7 @@ SEED_GRIDS: dict[str, tuple[tuple[int, int, int], tuple[float, float, float]]] =
     "swi": ((80, 256, 192), (2.00, 0.89, 0.89)),
 }
 
-# %% ../nbs/workshop/03_brain.ipynb #96766abc
+# %% ../nbs/workshop/03_brain.ipynb #0fe4af13
 @dataclass(frozen=True)
 class Head:
     """One subject's head.
@@ -94,7 +94,7 @@ def base_drop(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """
     return 16 * np.clip((np.abs(x) - 16) / 14, 0, 1) * np.clip((y + 42) / 20, 0, 1)
 
-
+# %% ../nbs/workshop/03_brain.ipynb #7c39379f
 def brain_distance(who: Head, *zyx: Any) -> np.ndarray:
     """Signed distance to the surface of the brain without its sulci.
 
@@ -130,7 +130,7 @@ def skull_distance(who: Head, *zyx: Any) -> np.ndarray:
     stem = Tube([(-25, 4, 0, 21), (-50, 12, 0, 19), (-95, 26, 0, 12)])(z, y, x)
     return smooth_min(smooth_min(vault, hind, 8.0), stem, 6.0)
 
-# %% ../nbs/workshop/03_brain.ipynb #4304b756
+# %% ../nbs/workshop/03_brain.ipynb #ec591923
 THINNEST_MM = 0.5
 STEP_MM = 3.0
 
@@ -171,7 +171,7 @@ def murray(radius: float, share: float) -> tuple[float, float]:
     large = radius / (1 + share**3) ** (1 / 3)
     return large, share * large
 
-
+# %% ../nbs/workshop/03_brain.ipynb #c10eb0b1
 @dataclass
 class _Grower:
     """What all vessels of one subject share while they grow."""
@@ -266,7 +266,7 @@ def _grow_tree(
                 waiting.append((place, turned, r, path))
         waiting.sort(key=lambda one: -one[2])
 
-# %% ../nbs/workshop/03_brain.ipynb #ea764269
+# %% ../nbs/workshop/03_brain.ipynb #41c4fc56
 def grow_vessels(who: Head) -> list[Branch]:
     """Arteries and veins of one subject.
 
@@ -316,7 +316,7 @@ def grow_vessels(who: Head) -> list[Branch]:
             _grow_tree(grower, "vein", **known, path_mm=0, under_mm=None, length_mm=24, aim=aim)
     return grower.branches
 
-# %% ../nbs/workshop/03_brain.ipynb #1799da0c
+# %% ../nbs/workshop/03_brain.ipynb #5a185ff6
 def _add_great_vessels(grower: _Grower) -> None:
     """Carotid and basilar arteries, the ring of Willis, and the sinuses."""
     long = grower.who.long
@@ -467,7 +467,7 @@ def _moved(branches: Sequence[Branch], who: Head) -> list[Branch]:
         moved.append(Branch(branch.kind, rows, branch.path_mm * who.size))
     return moved
 
-# %% ../nbs/workshop/03_brain.ipynb #7c30be10
+# %% ../nbs/workshop/03_brain.ipynb #03cb88a6
 def _paint_brain(
     who: Head, zyx: Sequence[np.ndarray], paint: Callable[[str, np.ndarray], None]
 ) -> None:
@@ -504,7 +504,7 @@ def _paint_brain(
     paint("white", coverage(surface, 0.5))
     paint("csf", coverage(skull_distance(who, z, y, x), 0.5))
 
-
+# %% ../nbs/workshop/03_brain.ipynb #661f9401
 def _steps(zyx: Sequence[np.ndarray]) -> list[float]:
     """Distance of neighbours along each axis of a grid that may be turned, mm."""
     steps = []
@@ -681,7 +681,7 @@ def scan_swi(shares: dict[str, np.ndarray], slow_phase: np.ndarray) -> np.ndarra
             signal += part.astype(np.complex64)
     return signal * np.exp(1j * slow_phase).astype(np.complex64)
 
-# %% ../nbs/workshop/03_brain.ipynb #19ff2216
+# %% ../nbs/workshop/03_brain.ipynb #7d295a60
 def make_head(
     seed: int,
     sequence: str = "tof",
@@ -741,7 +741,7 @@ def _check_grid(sequence: str, shape: Sequence[int], spacing_mm: Sequence[float]
         got = f"{tuple(shape)} and {tuple(spacing_mm)}"
         raise BadInput(f"shape, spacing_mm: expected sizes from 2 and lengths above 0, got {got}")
 
-
+# %% ../nbs/workshop/03_brain.ipynb #112a59d9
 def _truth_of(shares: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What an annotator would draw, and the shares of both kinds of vessel."""
     labels = np.stack([shares[name] for name in TISSUES]).argmax(0).astype(np.int16)

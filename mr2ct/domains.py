@@ -281,7 +281,7 @@ def _check_classes(labels: np.ndarray, classes: int) -> None:
         if not (labels == number).any():
             raise BadInput(f"labels: expected some voxel of class {number} in training, got none")
 
-# %% ../nbs/workshop/41_domains.ipynb #eed050bc
+# %% ../nbs/workshop/41_domains.ipynb #75bc0d4c
 @dataclass(frozen=True)
 class DomainBatches:
     """An endless list of batches of two domains; batch k is a function of (seed, k).
@@ -346,7 +346,7 @@ class DomainBatches:
         }
         return [int(orders[epoch][place]) for epoch, place in places]
 
-
+# %% ../nbs/workshop/41_domains.ipynb #9f35a32e
 def head_domain(
     seeds: Sequence[int], sequence: str, *, label: str | None = "brain", scale: Range | None = None,
     shape: Sequence[int] = (12, 64, 56), spacing: Sequence[float] = (9.0, 3.6, 3.2), vessels: bool = True,

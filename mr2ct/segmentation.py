@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['STRUCTURES', 'SEED_DICE', 'Pair', 'PLACES', 'structure_labels', 'true_pair', 'mr_alone', 'with_made_ct',
-           'with_made_mr', 'TwoChannels', 'SliceBatches', 'TwoChannelUNet', 'score_structures', 'five_folds',
-           'compare_structures', 'boundary_mm', 'score_boundaries', 'score_made_mr']
+           'with_made_mr', 'TwoChannels', 'SliceBatches', 'TwoChannelUNet', 'balanced_weights', 'score_structures',
+           'five_folds', 'compare_structures', 'boundary_mm', 'score_boundaries', 'score_made_mr']
 
-# %% ../nbs/40_segmentation.ipynb #b252af1c
-from collections.abc import Callable, Mapping, Sequence
+# %% ../nbs/40_segmentation.ipynb #0369484f
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from .information import mutual_information
 from .metrics import dice, hd95
 from .training import Method, synthesize
 from .valid_unet import ValidUNet, legal_sizes, shrink, weighted_cross_entropy, window
-from .volumes import Case, hu_to_unit, spacing_mm, to_array, unit_to_hu
+from .volumes import Case, hu_to_unit, spacing_mm, to_array
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -221,7 +221,7 @@ class SliceBatches:
         arrays = {"images": self.slices.images[some], "labels": self.slices.labels[some]}
         return {name: torch.from_numpy(values) for name, values in arrays.items()}
 
-# %% ../nbs/40_segmentation.ipynb #8f0b57f3
+# %% ../nbs/40_segmentation.ipynb #4a7b9635
 class TwoChannelUNet(Method):
     """Labels from an MR and a CT, by the valid U-Net.
 
@@ -230,9 +230,10 @@ class TwoChannelUNet(Method):
         steps: updates in its budget.
         width, depth, dropout: as in `ValidUNet`; its defaults are the published ones.
         learning_rate: Adam's.
+        balance: power to which a rare class counts more, see `balanced_weights`; 0: every pixel alike.
 
     Source:
-        Hiasa et al. 2018, section 3.2; Ronneberger et al. 2015. Chapter 40.
+        Hiasa et al. 2018, section 3.2; Ronneberger et al. 2015. The balance is ours. Chapter 40.
 
     Examples:
         >>> net = TwoChannelUNet(5, 10, width=4, depth=2).eval()
@@ -242,12 +243,12 @@ class TwoChannelUNet(Method):
 
     def __init__(
         self, classes: int = 5, steps: int = 100_000, *, width: int = 64, depth: int = 4,
-        dropout: float = 0.5, learning_rate: float = 1e-4,
+        dropout: float = 0.5, learning_rate: float = 1e-4, balance: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
         self.net = ValidUNet(2, classes, width=width, depth=depth, dropout=dropout)
         self.classes, self.steps, self.depth = classes, steps, depth
-        self.learning_rate = learning_rate
+        self.learning_rate, self.balance = learning_rate, balance
 
     def configure(self, fabric: "Fabric") -> dict[str, Any]:
         self.fabric = fabric
@@ -265,12 +266,20 @@ class TwoChannelUNet(Method):
         return self.net(wide)[..., : images.shape[2], : images.shape[3]]
 
     def training_step(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Update itself on a batch of `SliceBatches`; returns the loss.
+
+        Args:
+            batch: "images" (N, 2, H, W) and "labels" (N, H, W).
+
+        Raises:
+            BadInput: labels that are not classes.
+        """
         labels = batch["labels"]
         if labels.dtype.is_floating_point or int(labels.max()) >= self.classes:
             got = f"{labels.dtype} up to {float(labels.max()):g}"
             raise BadInput(f"labels: expected integers below {self.classes}, got {got}")
-        logits, even = self.logits(batch["images"]), torch.ones_like(labels, dtype=torch.float32)
-        loss = weighted_cross_entropy(logits.float(), labels, even)
+        weights = balanced_weights(labels, self.classes, self.balance)
+        loss = weighted_cross_entropy(self.logits(batch["images"]).float(), labels, weights)
         self.update(loss, self.adam)
         return {"loss": loss.detach()}
 
@@ -285,6 +294,26 @@ class TwoChannelUNet(Method):
         parts = [torch.from_numpy(images[i : i + at_once]) for i in range(0, len(images), at_once)]
         found = [self.logits(part.to(self.device)).argmax(1).cpu().numpy() for part in parts]
         return np.concatenate(found)
+
+# %% ../nbs/40_segmentation.ipynb #9acb3827
+def balanced_weights(labels: Tensor, classes: int, power: float) -> Tensor:
+    """A weight for each pixel, the larger the rarer its class is in the batch; their mean is 1.
+
+    Args:
+        labels: (N, H, W) int64.
+        classes: with the background.
+        power: 0: all alike; 1: all classes of a batch count alike together.
+
+    Returns:
+        (N, H, W) float32.
+
+    Examples:
+        >>> balanced_weights(torch.tensor([[[0, 0, 0, 1]]]), 2, 1.0).flatten().tolist()
+        [0.6666666865348816, 0.6666666865348816, 0.6666666865348816, 2.0]
+    """
+    count = torch.bincount(labels.flatten(), minlength=classes).float().clamp(min=1)
+    weights = (count**-power)[labels]
+    return weights / weights.mean()
 
 # %% ../nbs/40_segmentation.ipynb #f09180c1
 def score_structures(found: np.ndarray, slices: TwoChannels) -> pd.DataFrame:
@@ -336,7 +365,7 @@ def five_folds(cases: int, seed: int = 0, folds: int = 5) -> list[tuple[list[int
     parts = [order[k::folds] for k in range(folds)]
     return [(sorted(set(order) - set(part)), sorted(part)) for part in parts]
 
-# %% ../nbs/40_segmentation.ipynb #5ec1c2b2
+# %% ../nbs/40_segmentation.ipynb #0ef3b727
 def compare_structures(
     table: pd.DataFrame, reference: pd.DataFrame, metric: str = "dice"
 ) -> pd.DataFrame:
@@ -368,7 +397,7 @@ def compare_structures(
     out = pd.DataFrame.from_dict(rows, orient="index")
     return out.assign(p_holm=holm(out["p_wilcoxon"])).rename_axis("structure")
 
-# %% ../nbs/40_segmentation.ipynb #85f6afba
+# %% ../nbs/40_segmentation.ipynb #c3328433
 PLACES: dict[str, tuple[tuple[str, ...], float]] = {  # labels, and the HU that bound the structure
     "femoral_head": (("femur_cortical", "femur_marrow"), 150.0),
     "adductors": (("adductor_longus", "adductor_magnus"), -20.0),

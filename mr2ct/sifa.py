@@ -552,7 +552,7 @@ class _Uses(_Judges):
     def store(self, table: pd.DataFrame, cache: str | Path | None = None) -> SliceStore:
         return SliceStore(table, "train", cache=cache, needs="unpaired", extras=("labels",))
 
-# %% ../nbs/41_sifa.ipynb #41960ed6
+# %% ../nbs/41_sifa.ipynb #0d6a4f8f
 class SIFA(_Uses):
     """Image and feature adaptation: segment a target domain with the labels of a source domain.
 
@@ -570,7 +570,8 @@ class SIFA(_Uses):
         cycle: weight of both cycles.
         warm_up_steps: steps in an epoch of `warm_up`; None: 0.1 from the start, as in the second version.
         noise: deviation of the noise through which discriminators see images, on the scale of the images.
-        average: how much of the averaged weights, those used after training, stays at each step; 0: the last ones.
+        average: how much of the averaged weights, those used after training, stays at each step (less in the first
+            steps); 0: the last ones.
         pool: earlier fakes kept of each domain.
         groups: for raw labels, the numbers of each class from 1 on; empty: labels are classes already.
 
@@ -662,7 +663,7 @@ def group_labels(labels: Tensor, groups: Sequence[Sequence[int]], classes: int) 
     check_labels(labels, classes)
     return labels.long()
 
-# %% ../nbs/41_sifa.ipynb #5befd3df
+# %% ../nbs/41_sifa.ipynb #342d9193
 def _after(method: SIFA, values: dict[str, Tensor]) -> dict[str, Tensor]:
     """Count the step, remember who leads in both contests, move the averaged weights."""
     now = [
@@ -671,12 +672,15 @@ def _after(method: SIFA, values: dict[str, Tensor]) -> dict[str, Tensor]:
     ]
     method.contest.lerp_(torch.stack([torch.stack(row) for row in now]).to(method.contest), 0.05)
     method.done += 1
+    kept = min(
+        method.average, int(method.done) / (9 + int(method.done))
+    )  # the first ones soon fade
     with torch.no_grad():
         for name, net in method.steady.items():
             pairs = zip(net.state_dict().values(), getattr(method, name).state_dict().values())
             for mean, value in pairs:
                 if mean.is_floating_point():
-                    mean.lerp_(value, 1 - method.average)
+                    mean.lerp_(value, 1 - kept)
                 else:
                     mean.copy_(value)
     return values

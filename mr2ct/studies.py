@@ -22,6 +22,7 @@ from typing import Any
 import pandas as pd
 from lightning_fabric import Fabric
 
+from .adaptation import adapt_and_score, adaptation_entries, heads_world
 from .benchmark import train_and_score
 from .cyclegan import cyclegan_for
 from .downloads import home
@@ -31,6 +32,7 @@ from .ladder import LADDER, Entry, sized
 from .losses import L1, L2, HingeHuber, Huber, MaxPooled
 from .maps import judge_maps, keep_maps
 from .meta_reweighting import USEFUL, MetaPGAN, meta_for
+from .outlines import few_and_many, outline_entries, segment_and_score
 from .record import Record, origin_of, read_study, results_folder
 from .report import leaderboard
 from .run_folder import environment, start_fabric
@@ -670,6 +672,10 @@ _STUDIES = (
           (*xray_entries(), _CYCLES[1]), work=score_by_xray),
     Study("misalignment", "What does a millimetre of misalignment cost each published method?", "51_misalignment",
           tuple(LADDER[n] for n in _MORE), moved_world, as_given, {"shift_mm": (0, 2, 4, 8)}),
+    Study("segmentation", "What is gradient consistency worth to a segmenter, with few and with many patients?",
+          "40_segmentation", outline_entries(), varies={"training_cases": few_and_many}, work=segment_and_score),
+    Study("sifa", "Do labels of TOF travel to SWI, and which lever helps?", "41_sifa",
+          adaptation_entries(), heads_world, as_given, {"structure": ("brain", "artery")}, adapt_and_score),
 )  # fmt: skip
 STUDIES: dict[str, Study] = {study.name: study for study in _STUDIES}
 
