@@ -82,7 +82,7 @@ def _opened(path: Path) -> "pydicom.Dataset | None":
         return None
     return tags if known else None
 
-
+# %% ../nbs/workshop/01_dicom.ipynb #e186246a
 def _files(folder: Path) -> list[Path]:
     """All files below a folder, behind links to folders too; each folder once, so that no link leads in a circle."""
     seen, found = set(), []
@@ -94,7 +94,7 @@ def _files(folder: Path) -> list[Path]:
         found += [Path(here, name) for name in names]
     return sorted(p for p in found if p.is_file())
 
-
+# %% ../nbs/workshop/01_dicom.ipynb #fcff28eb
 def _images(folder: Path) -> "list[pydicom.Dataset]":
     """The tags of all DICOM images below a folder; what looks like DICOM and is no image is named."""
     images, others = [], []
@@ -373,7 +373,7 @@ def _pixels(item: Slice) -> np.ndarray:
     except (RuntimeError, ValueError):
         return _plain_pixels(item)
 
-
+# %% ../nbs/workshop/01_dicom.ipynb #d56d19b6
 def _check_whole(item: Slice) -> None:
     """Raise BadInput where pixels without compression are fewer than the tags say; GDCM fills them up without a word."""
     import pydicom
@@ -395,7 +395,7 @@ def _check_whole(item: Slice) -> None:
             f"{item.tags.filename}: expected whole pixel data of {wanted} bytes, got {got}"
         )
 
-
+# %% ../nbs/workshop/01_dicom.ipynb #7e687c36
 def _plain_pixels(item: Slice) -> np.ndarray:
     """(H, W) values of a slice whose other tags GDCM will not have: pixels without compression, by pydicom."""
     import pydicom

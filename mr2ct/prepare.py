@@ -36,20 +36,8 @@ from mr2ct.itk_tools import (
     with_data,
     with_rim,
 )
-from mr2ct.volumes import (
-    HU_MIN,
-    Case,
-    body_mask,
-    crop_or_pad,
-    no_data,
-    reorient,
-    resample,
-    shape_of,
-    spacing_mm,
-    to_array,
-    to_image,
-    to_itk,
-)
+from .volumes import HU_MIN, Case, body_mask, crop_or_pad, no_data, reorient, resample
+from .volumes import shape_of, spacing_mm, to_array, to_image, to_itk
 
 # %% ../nbs/03_prepare.ipynb #a6641be3
 if TYPE_CHECKING:  # it takes a third of a second to start

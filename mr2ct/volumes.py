@@ -938,8 +938,11 @@ def write_case(case: Case, folder: str | Path) -> Path:
         The folder of the case.
 
     Raises:
+        BadInput: an id that is no name of a folder.
         OSError: it cannot be written; `filename` is the case's folder, and nothing of the new case is left.
     """
+    if case.id in ("", ".", "..") or Path(case.id).name != case.id:
+        raise BadInput(f"id: expected the name of a folder, got {case.id!r}")
     folder = check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{case.id}-", dir=folder))

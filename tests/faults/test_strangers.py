@@ -55,7 +55,8 @@ def test_nothing_of_the_patient_is_written(tmp_path: Path, fault: Callable[..., 
         assert call("synthesize", "--run", out / "run", mr, out / name).code == 0
     run = ("--run", out / "run", mr)
     assert call("synthesize", *run, out / "dicom", "--dicom", mr).code == 0
-    assert call("score", out / "a.nii.gz", out / "a.mha", "--out", out / "scores.csv").code == 0
+    ct = out / "data" / "p0" / "ct.nii.gz"
+    assert call("score", ct, ct, "--out", out / "scores.csv").code == 0
     words = ("--methods", "bulk_3", *fast)
     assert call("bench", "--data", out / "data", "--out", out / "bench", *words).code == 0
     written = everything(out)
