@@ -114,7 +114,7 @@ def score_by_xray(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[str, A
         volume = attenuation(sct)
         scores = {"mae": float(off.mean())} | _path_lengths(case, volume)
         for k, operation in enumerate(operations_on(case), 1):
-            found = register(operation.xrays, volume, operation.views)
+            found = register(operation.xrays, volume, views=operation.views)
             keys = run.keys | {"case": row.id, "operation": k}
             rows.append(keys | scores | carry_error(operation, found.pose))
     return rows, facts

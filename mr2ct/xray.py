@@ -426,8 +426,8 @@ class Found(NamedTuple):
 def register(
     xrays: Tensor,
     volume: Attenuation,
-    views: Sequence[CArm],
     *,
+    views: Sequence[CArm],
     start: Tensor | None = None,
     similarity: str = "gradient correlation",
     levels: Sequence[tuple[int, int, float]] = LEVELS,
@@ -505,8 +505,8 @@ def carry_error(operation: Operation, pose: Tensor) -> dict[str, float]:
 def register_by_evolution(
     xrays: Tensor,
     volume: Attenuation,
-    views: Sequence[CArm],
     *,
+    views: Sequence[CArm],
     similarity: str = "gradient correlation",
     side: int = 4,
     evaluations: int = 600,

@@ -233,7 +233,7 @@ def test_the_true_ct_finds_its_patient(hip):
     begin = carry_error(operation, torch.zeros(6))
     assert begin["error_mm"] == begin["start_mm"] > 5
     found = register(
-        operation.xrays, attenuation(case.truth), operation.views, levels=QUICK, samples=64
+        operation.xrays, attenuation(case.truth), views=operation.views, levels=QUICK, samples=64
     )
     told = carry_error(operation, found.pose)
     assert told["error_mm"] < 2 and told["detector_mm"] < 3 and len(found.trail) == 45
@@ -245,7 +245,9 @@ def test_the_true_ct_finds_its_patient(hip):
 def test_a_projected_mr_does_not(hip):
     case, operation = hip
     mr = synthesize(ProjectedMR(), case)
-    found = register(operation.xrays, attenuation(mr), operation.views, levels=QUICK, samples=64)
+    found = register(
+        operation.xrays, attenuation(mr), views=operation.views, levels=QUICK, samples=64
+    )
     assert carry_error(operation, found.pose)["error_mm"] > 4
 
 
@@ -253,7 +255,9 @@ def test_evolution_finds_the_same_patient(hip):
     pytest.importorskip("cma", reason="the package cma is not installed: pip install 'mr2ct[xray]'")
     case, operation = hip
     how = dict(side=2, evaluations=400, samples=32)
-    found = register_by_evolution(operation.xrays, attenuation(case.truth), operation.views, **how)
+    found = register_by_evolution(
+        operation.xrays, attenuation(case.truth), views=operation.views, **how
+    )
     assert carry_error(operation, found.pose)["error_mm"] < 5
     scores = [similar for _, _, similar in found.trail]
     assert found.similarity == pytest.approx(max(scores)) and scores[-1] > scores[0]
@@ -301,11 +305,11 @@ def test_what_cannot_be_is_refused_in_one_line(hip):
             "finite HU",
             lambda: attenuation(to_image(np.full((20, 64, 64), np.nan, np.float32), case.ct)),
         ),
-        ("as the poses say", lambda: register(operation.xrays[:, 1:], ct, operation.views)),
-        ("as the poses say", lambda: register(operation.xrays[:1], ct, operation.views)),
+        ("as the poses say", lambda: register(operation.xrays[:, 1:], ct, views=operation.views)),
+        ("as the poses say", lambda: register(operation.xrays[:1], ct, views=operation.views)),
         (
             "similarity: expected",
-            lambda: register(operation.xrays, ct, operation.views, similarity="ssd"),
+            lambda: register(operation.xrays, ct, views=operation.views, similarity="ssd"),
         ),
         ("six numbers", lambda: project(ct, operation.views, torch.zeros(3))),
         ("views: expected one or more", lambda: project(ct, [])),
