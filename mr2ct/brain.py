@@ -753,9 +753,9 @@ def _truth_of(shares: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         truth[f"{kind}_share"] = shares[kind]
     return truth
 
-# %% ../nbs/workshop/03_brain.ipynb #10b2d3fd
+# %% ../nbs/workshop/03_brain.ipynb #85699147
 def _brain_of(inside: np.ndarray, shares: dict[str, np.ndarray]) -> np.ndarray:
-    """Brain with its ventricles and the vessels in it, as a brain mask has it: closed over thin sulci."""
+    """Brain with its ventricles and the vessels beside it; sulci wider than a voxel stay outside."""
     blood = shares["artery"] + shares["vein"]
     core = inside >= 0.5
     return (core | ((inside + blood >= 0.5) & ndimage.binary_dilation(core))).astype(np.uint8)
