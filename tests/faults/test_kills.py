@@ -54,7 +54,12 @@ def kill_often(times: int, seconds: float, check: Callable[[], None], *job: obje
     return hit
 
 
-KINDS = [("unet", "one optimiser"), ("pgan", "two"), ("cyclegan", "pools"), ("meta", "a lead")]
+KINDS = [
+    ("unet", "one optimiser"),
+    pytest.param("pgan", "two", marks=pytest.mark.long),
+    pytest.param("cyclegan", "pools", marks=pytest.mark.long),
+    pytest.param("meta", "a lead", marks=pytest.mark.long),
+]
 
 
 @pytest.fixture(scope="module")
