@@ -496,7 +496,16 @@ class QuickCycleGAN(_QuickContest):
     def batches(
         self, table: pd.DataFrame, profile: Profile, seed: int, cache: str | Path | None = None
     ) -> Batches:
-        """Windows about the body; of the profile only the batch size counts."""
+        """Windows about the body, whatever crop the profile asks for; its batch size counts.
+
+        Args:
+            table, profile, seed, cache: as for `Method.batches`.
+
+        Raises:
+            BadInput: a crop that is not positive.
+        """
+        if np.min(profile.crop) < 1:
+            raise BadInput(f"profile.crop: expected at least 1 pixel, got {profile.crop}")
         size = {"seed": seed, "needs": self.needs, "least": self.smallest}
         return BodyBatches(self.store(table, cache), profile.batch_size, **size)
 

@@ -101,7 +101,7 @@ def segment_and_score(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[st
         how: where its files go.
 
     Returns:
-        A row a test case: dice_ and hd95_ of each structure, the boundaries' mm, mr_mae and mr_mi (empty for the
+        A row a test case: Dice and HD95 (mm) of each structure, the boundaries' mm, mr_mae and mr_mi (empty for the
         bounds); and the facts of the run.
     """
     many = int(dict(run.values)["training_cases"])

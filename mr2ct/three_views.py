@@ -431,6 +431,9 @@ class ThreeViews(FusedViews):
         Args:
             table, profile, seed, cache: as for `Method.batches`.
         """
+        if np.min(profile.crop) < self.smallest:
+            least = f"at least {self.smallest} pixels"
+            raise BadInput(f"profile.crop: expected {least}, got {profile.crop}")
         wanted = float(self.pixel_mm) or None
         source = ViewBatches(
             table, profile.batch_size, crop=profile.crop, seed=seed, pixel_mm=wanted, cache=cache
@@ -473,7 +476,9 @@ def zhao2018_for(channels: int, profile: Profile, **options: Any) -> ThreeViews:
         the two repairs without which it learns dots in air, see chapter 21. Chapter 23.
     """
     loss = MaxPooled(HingeHuber(0.05), 4, dark=True, unpooled=0.3)
-    return three_views_for(channels, profile, **{"loss": loss, "fusion": "learned_3"} | options)
+    method = three_views_for(channels, profile, **{"loss": loss, "fusion": "learned_3"} | options)
+    method.smallest = 4  # a cell of the loss
+    return method
 
 # %% ../nbs/23_three_views.ipynb #f619e1b4
 def seam(sct: np.ndarray, truth: np.ndarray, *, mask: np.ndarray, view: str) -> float:

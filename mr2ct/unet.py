@@ -149,12 +149,12 @@ class TissueWeights:
     """Weights of pixels by what the training CT shows there: full at first, then faded until all count alike.
 
     >>> from mr2ct.volumes import hu_to_unit
-    >>> ct = hu_to_unit(torch.tensor([-1000.0, 0.0, 0.0, 700.0]))
+    >>> ct = hu_to_unit(torch.tensor([[-1000.0, 0.0, 0.0, 700.0]]))
     >>> weights = TissueWeights(air=3, soft=1, bone=5, full=0.3, gone=0.7)
     >>> weights(ct, done=0.0)
-    tensor([1.2000, 0.4000, 0.4000, 2.0000])
+    tensor([[1.2000, 0.4000, 0.4000, 2.0000]])
     >>> weights(ct, done=0.5), weights(ct, done=0.7)
-    (tensor([1.1000, 0.7000, 0.7000, 1.5000]), tensor([1., 1., 1., 1.]))
+    (tensor([[1.1000, 0.7000, 0.7000, 1.5000]]), tensor([[1., 1., 1., 1.]]))
 
     Args:
         air, soft, bone: weights of pixels below -200 HU, between, and from 200 HU, before their mean is set to 1.
@@ -193,14 +193,15 @@ class TissueWeights:
         return max(0.0, (self.gone - done) / (self.gone - self.full)) if done < self.gone else 0.0
 
     def __call__(self, ct: Tensor, done: float) -> Tensor:
-        """A CT in [-1, 1], any shape, to weights of that shape with mean 1."""
+        """CTs (N, …) in [-1, 1] to weights of that shape, the mean of each image 1."""
         share = self.strength(done)
         if not share:
             return torch.ones_like(ct)
         hu = unit_to_hu(ct)
         dense = torch.where(hu < 200, self.soft, self.bone)
         weight = torch.where(hu < -200, self.air, dense).to(ct.dtype)
-        return 1 + share * (weight / weight.mean() - 1)
+        each = tuple(range(1, ct.ndim))  # a mean for each image: processes that share a batch agree
+        return 1 + share * (weight / weight.mean(each, keepdim=True) - 1)
 
 # %% ../nbs/20_unet.ipynb #640b99b6
 class Regression(Method):

@@ -509,7 +509,7 @@ def vnet_for(channels: int, profile: Profile, **options: Any) -> VNetSynthesis:
         chosen |= {"width": 16, "kernel": 5, "thin": 0, "first_norm": "voxel", "tissue": None}
         chosen |= {"learning_rate": 8e-3, "betas": (0.9, 0.999)}
     else:
-        chosen = {"patch": (4, *(max(1, side // 2) for side in crop)), "batch_size": 1}
+        chosen = {"patch": (4, *((side + 1) // 2 for side in crop)), "batch_size": 1}
         chosen |= {"width": max(4, profile.width // 2), "kernel": 3, "levels": 4}
         chosen |= {"convs": (1, 1, 2, 2), "thin": 2}
     chosen |= options

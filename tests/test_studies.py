@@ -34,13 +34,13 @@ def faults(folder: Path) -> list[str]:
 
 SMALL = {
     "ladder_laptop": (some("ladder_laptop", "bulk_3", "regression", "unet"), 3),
-    "channels": (some("channels"), 4),
+    "channels": (some("channels"), 5),
     "losses_by_shift": (
         some("losses_by_shift", "l1", "pool_hinge", "twin_hinge", varies={"shift_mm": (0, 8)}),
         3,
     ),
     "views": (some("views"), 7),
-    "meta_rivals": (some("meta_rivals"), 11),
+    "meta_rivals": (some("meta_rivals"), 20),
     "meta_levers": (some("meta_levers", "meta_raw", "lever_memory", "lever_warmup_smooth"), 3),
     "misalignment": (some("misalignment", "bulk_3", "meta", varies={"shift_mm": (0, 8)}), 2),
 }

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import struct
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,8 +46,6 @@ def _lines(ending: str, old: str, new: str) -> Callable[[], bytes]:
     """An .mha or .nrrd file with a part of its text header replaced."""
 
     def make() -> bytes:
-        import tempfile
-
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"a{ending}"
             sitk.WriteImage(sitk.GetImageFromArray(_ramp()), str(path))
@@ -226,7 +225,7 @@ def _named_folder(folder: Path) -> Path:
 def _zip_slip(folder: Path) -> Path:
     with zipfile.ZipFile(folder / "mr.zip", "w") as archive:
         archive.writestr("../../escaped.dcm", b"x" * 2000)
-        archive.writestr("/tmp/mr2ct-escaped.dcm", b"x" * 2000)
+        archive.writestr(f"{tempfile.gettempdir()}/mr2ct-escaped.dcm", b"x" * 2000)
     return folder / "mr.zip"
 
 

@@ -1,6 +1,7 @@
 """Bad input at every door: exit 2 and one line that says what was expected and what came, soon and in little memory."""
 
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def test_volumes_for_prepare(tmp_path: Path, fault: Callable[..., None]):
         made = [p for p in files_of(tmp_path / f"out{number}") if not p.startswith(".prepared/")]
         faults[name] = faults[name] or " ".join(made)
     assert not tell(faults), tell(faults)
-    assert not Path("/tmp/mr2ct-escaped.dcm").exists()
+    assert not Path(tempfile.gettempdir(), "mr2ct-escaped.dcm").exists()
     assert not list(tmp_path.parent.rglob("escaped.dcm"))
     assert len(faults) >= 80
     fault("bad volumes and folders, prepare", len(faults), "exit 2, one line, nothing made")

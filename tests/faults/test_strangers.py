@@ -89,7 +89,7 @@ def test_hostile_names(tmp_path: Path, fault: Callable[..., None]):
     assert said.code == 0, said.err[-400:]
     page = (tmp_path / "out" / "report.html").read_text()
     assert "<b onload" not in page and EVIL not in page
-    for bad in ("../evil", "/tmp/evil", "a/b"):
+    for bad in ("../evil", "/evil", "a/b"):
         with pytest.raises(BadInput) as error:
             write_case(Case(bad, case.mr, case.ct), tmp_path / "data")
         assert "\n" not in str(error.value)
