@@ -513,6 +513,6 @@ def vnet_for(channels: int, profile: Profile, **options: Any) -> VNetSynthesis:
         chosen |= {"width": max(4, profile.width // 2), "kernel": 3, "levels": 4}
         chosen |= {"convs": (1, 1, 2, 2), "thin": 2}
     chosen |= options
-    voxels = chosen["batch_size"] * int(np.prod(chosen["patch"]))
+    voxels = max(1, chosen["batch_size"] * int(np.prod(chosen["patch"])))
     steps = max(1, profile.samples * int(np.prod(crop)) // voxels)
     return VNetSynthesis(channels, **{"steps": steps} | chosen)
