@@ -121,14 +121,15 @@ def c_arm_explorer(
     cranial = W.IntSlider(0, -30, 30, description="caudal − / cranial +", **wide)
     shift = W.IntSlider(0, -40, 40, description="shift to the left, mm", **wide)
     button = W.Button(description="register from here", layout=W.Layout(width="180px"))
-    steps = W.IntSlider(0, 0, 0, description="step", disabled=True, **wide)
+    steps = W.IntSlider(0, 0, 0, description="step", **wide)
+    steps.layout.display = "none"  # shown once there are steps
     screen, says, shown = picture_box(), W.HTML(), []
 
     def draw(owner: object) -> None:
         if owner is steps and shown:
             says.value, screen.value = shown[steps.value][0], to_png(shown[steps.value][1])
             return
-        steps.disabled = True
+        steps.layout.display = "none"
         screen.value = to_png(render(lao.value, cranial.value, shift.value))
         says.value = "the C-arm as it is set"
 
@@ -138,7 +139,7 @@ def c_arm_explorer(
             shown[:] = register(lao.value, cranial.value, shift.value)
         finally:
             button.disabled = False
-        steps.disabled, steps.max, steps.value = False, len(shown) - 1, len(shown) - 1
+        steps.max, steps.value, steps.layout.display = len(shown) - 1, len(shown) - 1, None
         draw(steps)
 
     draw(None)

@@ -315,6 +315,8 @@ class Widget:
         for key in ("ArrowRight", "ArrowLeft"):
             before = self.pixels()
             knob.focus()
+            if not knob.evaluate("knob => document.activeElement === knob"):
+                return False  # greyed: the keys would work the notebook, and fold its chapters
             for _ in range(3):
                 self.page.keyboard.press(key)
             if self._changed(before, wait_s):

@@ -57,7 +57,7 @@ def test_the_explorer_draws_registers_and_walks_through_the_steps():
     lao.value = 20
     assert seen == [(0, 0, 0), (20, 0, 0)] and screen.value != first
     button.click()
-    assert says.value == "step 2 from 20" and steps.max == 2 and not steps.disabled
+    assert says.value == "step 2 from 20" and steps.max == 2 and steps.layout.display is None
     steps.value = 0
     assert says.value == "step 0 from 20"
     shift.value = 5
