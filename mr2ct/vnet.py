@@ -495,8 +495,8 @@ def vnet_for(channels: int, profile: Profile, **options: Any) -> VNetSynthesis:
 
     As published, kernels of 5³ and a width of 16 on patches of an eighth of the profile's slices, two a step. Below
     `full` a patch is four slices of half the crop's side, one a step, so that there are as many updates as crops;
-    half the profile's width, four levels of 1, 1, 2 and 2 convolutions, 3³ kernels but on the upper two levels, which look
-    at one slice at a time: slices are twice as thick as pixels are wide. Chosen on validation phantoms.
+    two thirds of the profile's width, three levels of 1, 2 and 2 convolutions, 3³ kernels but on the upper two levels, which
+    look at one slice at a time: slices are twice as thick as pixels are wide. Chosen on validation phantoms.
 
     Args:
         channels: MR channels.
@@ -510,8 +510,8 @@ def vnet_for(channels: int, profile: Profile, **options: Any) -> VNetSynthesis:
         chosen |= {"learning_rate": 8e-3, "betas": (0.9, 0.999)}
     else:
         chosen = {"patch": (4, *((side + 1) // 2 for side in crop)), "batch_size": 1}
-        chosen |= {"width": max(4, profile.width // 2), "kernel": 3, "levels": 4}
-        chosen |= {"convs": (1, 1, 2, 2), "thin": 2}
+        chosen |= {"width": max(4, profile.width * 2 // 3), "kernel": 3, "levels": 3}
+        chosen |= {"convs": (1, 2, 2), "thin": 2}
     chosen |= options
     voxels = max(1, chosen["batch_size"] * int(np.prod(chosen["patch"])))
     steps = max(1, profile.samples * int(np.prod(crop)) // voxels)
