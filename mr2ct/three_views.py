@@ -452,15 +452,20 @@ class ThreeViews(FusedViews):
 def three_views_for(channels: int, profile: Profile, **options: Any) -> ThreeViews:
     """Three views at the size of a profile; `full` leaves out what helps a small training off the plateau of chapter 20.
 
+    Below `full` the networks have five eighths of the profile's width, so that a slice costs two fifths. With that, each
+    view may see half of the profile's slices, not a third, for the same budget.
+
     Args:
         channels: MR channels.
         profile: its steps and width are used.
         options: arguments of `ThreeViews` to set otherwise.
     """
     if profile.published:
-        plain = {"first_norm": "pixel", "double_every": 1, "tissue": None}
-        options = plain | options
-    return ThreeViews(channels, profile.steps, **{"width": profile.width} | options)
+        plain = {"first_norm": "pixel", "double_every": 1, "tissue": None, "width": profile.width}
+        return ThreeViews(channels, profile.steps, **plain | options)
+    narrow = {"width": max(4, profile.width * 5 // 8)} | options
+    steps = profile.steps * 3 // 2 if narrow.get("share", True) else profile.steps
+    return ThreeViews(channels, max(1, steps), **narrow)
 
 
 def zhao2018_for(channels: int, profile: Profile, **options: Any) -> ThreeViews:

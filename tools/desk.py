@@ -135,6 +135,8 @@ def main(options: list[str], root: Path = ROOT) -> None:
         return
     places = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, places))
+    # Threads that wait must sleep: awake, they slow a kernel twentyfold as soon as a browser or a second chapter needs a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     command = lab_command(root / DESK, options)
     os.execv(command[0], command)
 
