@@ -28,7 +28,6 @@ FORMAT = 2
 
 INCOMPLETE = (
     "channels",
-    "ladder_laptop",
     "losses_by_shift",
     "meta_contest",
     "meta_levers",

@@ -19,7 +19,6 @@ from pictures import MIN_DPI, picture_faults
 NOTEBOOK_KB = 600
 NBS_KB = 20_000
 FILE_KB = 1_000
-TRAINED_KB = 2_600  # a file of mr2ct/trained; 12 MB in all, which the tests of mr2ct.networks hold
 CELLS = (25, 70)
 WORDS = (900, 2200)
 CELL_LINES = 40
@@ -221,10 +220,9 @@ def problems(root: Path) -> list[str]:
         found.append(f"nbs/: {total:.0f} KB of notebooks, at most {NBS_KB}")
     for path in files(root):
         size = path.stat().st_size / 1000
-        most = TRAINED_KB if path.parent.name == "trained" else FILE_KB
-        if size > most:
+        if size > FILE_KB:
             found.append(
-                f"{path.relative_to(root)}: {size:.0f} KB, at most {most}; keep large files out of git"
+                f"{path.relative_to(root)}: {size:.0f} KB, at most {FILE_KB}; keep large files out of git"
             )
     return found
 

@@ -91,7 +91,6 @@ def test_the_networks_of_the_package_are_small_and_say_what_they_are():
     assert sum(path.stat().st_size for path in files.values()) <= 12e6
     for name, path in files.items():
         card = read_card(path)
-        large = card["method"] in ("three_views", "zhao2018", "vnet")  # three networks; a 3-D one
-        assert path.stat().st_size <= (2.6e6 if large else 1e6), name
+        assert path.stat().st_size <= 1e6, name
         assert {"patients", "sequence", "study", "scores"} <= set(card), name
         load_network(name)
