@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -496,6 +497,34 @@ def _whole_hu(hu: np.ndarray, shape: tuple[int, ...], who: str) -> np.ndarray:
         )
     return np.round(hu).astype(np.int16)
 
+# %% ../nbs/07_training.ipynb #a927e5b1
+def _wholes(values: Any, counts: Sequence[int], least: int) -> bool:
+    """Whether these are so many whole numbers from `least` on, and none beyond any use."""
+    if not isinstance(values, tuple) or len(values) not in counts:
+        return False
+    return all(
+        isinstance(v, Integral) and not isinstance(v, bool) and least <= v < 2**40 for v in values
+    )
+
+
+def _check_profile(profile: "Profile") -> None:
+    """Refuse a size that is none, by its name; they come from files, too."""
+    rules: dict[str, tuple[tuple[int, ...], int, str]] = {
+        "cases": ((3,), 0, "three whole numbers from 0"),
+        "shape": ((3,), 1, "three whole numbers from 1"),
+        "samples": ((1,), 1, "a whole number from 1"),
+        "batch_size": ((1,), 1, "a whole number from 1"),
+        "crop": ((1, 2), 1, "one or two whole numbers from 1"),
+        "width": ((1,), 1, "a whole number from 1"),
+    }
+    for name, (counts, least, words) in rules.items():
+        value = getattr(profile, name)
+        if not _wholes(value if isinstance(value, tuple) else (value,), counts, least):
+            raise BadInput(f"profile: expected {words} as {name}, got {value!r:.80}")
+    for name, kind in (("name", str), ("published", bool)):
+        if not isinstance(value := getattr(profile, name), kind):
+            raise BadInput(f"profile: expected a {kind.__name__} as {name}, got {value!r:.80}")
+
 # %% ../nbs/07_training.ipynb #56a1240a
 @dataclass(frozen=True)
 class Profile:
@@ -509,6 +538,11 @@ class Profile:
         crop: side of a training crop in pixels, or (height, width).
         width: channels of a network's first stage.
         published: every method keeps the sizes and settings of its paper; else it is trimmed to learn in a small budget.
+
+    Lists, as JSON gives them, become tuples.
+
+    Raises:
+        BadInput: a size that is no whole number, or out of range.
     """
 
     name: str
@@ -519,6 +553,12 @@ class Profile:
     crop: int | tuple[int, int]
     width: int
     published: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("cases", "shape", "crop"):
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
+        _check_profile(self)
 
     @property
     def steps(self) -> int:
