@@ -79,6 +79,12 @@ class Method(FreeBuffers):
     in_channels: int | None = None
     fabric: "Fabric | None" = None
 
+    def __new__(cls, *args: Any, **options: Any) -> "Method":
+        # `setup` compiles a module anew and needs its options, which Fabric notes from its import on
+        import lightning_fabric.wrappers  # noqa: F401
+
+        return super().__new__(cls, *args, **options)
+
     def collect(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
         """Keep, in buffers, what a method without training needs of the training cases.
 
@@ -341,10 +347,21 @@ def _train(run: _Run, steps: range, saved: dict[str, Any] | None) -> None:
                 raise KeyboardInterrupt
 
 # %% ../nbs/07_training.ipynb #8adfba24
+def _check_compiled(method: Method) -> None:
+    """Refuse a part that was compiled before Fabric noted how; it could not be set up."""
+    for name, part in method.named_modules():
+        if "_orig_mod" in part._modules and not hasattr(part, "_compile_kwargs"):
+            raise BadInput(
+                f"{name}: expected torch.compile in __init__ or configure of {type(method).__name__}, "
+                "or after `import lightning_fabric`, got a module that was compiled before"
+            )
+
+
 def _stateful(run: _Run, saved: dict[str, Any]) -> dict[str, Any]:
     """What `configure` returns, as it was when the checkpoint was written."""
     method, where = run.method, str(run.run_dir / "checkpoint")
     before = {name: value.dtype for name, value in plain_state(method).items()}
+    _check_compiled(method)
     stateful, kept = method.configure(run.fabric) or {}, saved.get("stateful", {})
     for name in sorted(kept.keys() ^ stateful.keys()) if saved else ():
         got = "nothing" if name in stateful else f"{name!r}, which it does not have"
