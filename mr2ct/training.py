@@ -397,6 +397,10 @@ def _keep(run: _Run, stateful: dict[str, Any], log: Log, step: int, cost: Cost) 
     log.means(step)  # raises where a loss is not finite: what is kept is sound
     if not run.fabric.is_global_zero:
         return
+    if not (run.run_dir / "config.json").is_file():  # without it nothing of this could be read
+        raise BadInput(
+            f"{run.run_dir}: expected the config.json of this run, found none: it was removed while the run was at work"
+        )
     state = {
         "weights": plain_state(run.method),
         "stateful": {name: part.state_dict() for name, part in stateful.items()},

@@ -79,7 +79,8 @@ def write_phantoms(
         The folder.
 
     Raises:
-        BadInput: a folder whose phantoms were made with other options, of which nothing is removed or overwritten.
+        BadInput: a folder whose phantoms were made with other options, of which nothing is removed or overwritten; or one
+            from which somebody took phantoms while they were made.
     """
     folder = Path(folder)
     whole = {"phantom": PHANTOM_VERSION, "cases": list(cases), "seed": seed} | dict(options)
@@ -92,6 +93,10 @@ def write_phantoms(
     for i, (name, split) in enumerate(zip(tqdm(ids, "phantoms", disable=not progress), splits)):
         if not (folder / name).is_dir():
             write_case(replace(make(seed + i, split), id=name), folder)
+    if gone := [name for name in ("phantoms.json", *ids) if not (folder / name).exists()]:
+        raise BadInput(
+            f"{folder / gone[0]}: expected what was written here, found nothing: it was removed while phantoms were made"
+        )
     write_cases(pd.DataFrame({"id": ids, "split": splits}), folder)
     return folder
 
