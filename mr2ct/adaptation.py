@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .domains import Domain, DomainBatches, Range, head_domain
 from .errors import BadInput
-from .files import whole_file
+from .files import read_json, whole_file
 from .ladder import Entry
 from .metrics import dice, hd95
 from .run_folder import measured, start_fabric
@@ -54,7 +54,7 @@ def heads_world(folder: Path, profile: Profile, values: Mapping[str, Any]) -> Pa
     sides = _sides(profile)
     note = {"structure": structure, "sides": list(sides), "cases": list(profile.cases)}
     if (place / "world.json").is_file():
-        if (old := json.loads((place / "world.json").read_text())) != note:
+        if (old := read_json(place / "world.json", "how heads were made")) != note:
             raise BadInput(
                 f"{place}: expected heads made with {note}, got {old}; name another folder"
             )
@@ -95,9 +95,16 @@ def read_world(place: str | Path) -> dict[str, Domain]:
 
     Args:
         place: what `heads_world` returned.
+
+    Raises:
+        BadInput: a world.json that does not say how large the slices are.
     """
-    note = json.loads((Path(place) / "world.json").read_text())
-    pixel = FIELD_MM / note["sides"][0]
+    note, sides = read_json(Path(place) / "world.json", "how heads were made"), None
+    if isinstance(given := note.get("sides"), list) and len(given) == 2:
+        sides = [side for side in given if isinstance(side, int) and side > 0]
+    if not sides or len(sides) != 2:
+        raise BadInput(f"{place}/world.json: expected two sides in pixels, got {given!r:.80}")
+    pixel = FIELD_MM / sides[0]
     with np.load(Path(place) / "domains.npz") as kept:
         parts = {
             n: [kept[f"{n}_{k}"] for k in ("images", "labels", "case")] for n in PARTS_OF_WORLD

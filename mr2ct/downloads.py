@@ -16,9 +16,19 @@ from .errors import BadInput
 
 # %% ../nbs/workshop/06_downloads.ipynb #eb714019
 def home() -> Path:
-    """Where weights and downloads are kept: `MR2CT_HOME`, else `mr2ct` in the user's cache folder. It may not exist yet."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("MR2CT_HOME") or cache / "mr2ct")
+    """Where weights and downloads are kept: `MR2CT_HOME`, else `mr2ct` in the user's cache folder. It may not exist yet.
+
+    Raises:
+        BadInput: a user without a home, as a container's may be, and no `MR2CT_HOME`.
+    """
+    if named := os.environ.get("MR2CT_HOME"):
+        return Path(named)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mr2ct"
+    except RuntimeError as error:
+        raise BadInput(
+            f"MR2CT_HOME: expected a folder for weights and downloads, got none ({error})"
+        ) from None
 
 
 def is_offline() -> bool:

@@ -22,9 +22,9 @@ from safetensors.torch import load_file, save_file
 from .errors import BadInput
 from .files import whole_file
 from .hounsfield import hu_fault
-from .ladder import build, load_run
+from .ladder import check_config, load_run, rebuild
 from .run_folder import load_state, plain_state
-from .training import Method, Profile
+from .training import Method
 from .volumes import Case, read_case, spacing_mm, to_array
 
 # %% ../nbs/workshop/50_networks.ipynb #b7b8f096
@@ -111,9 +111,16 @@ def read_card(path: str | Path) -> dict[str, Any]:
     try:
         with safe_open(path, "pt") as file:
             card = json.loads((file.metadata() or {})["card"])
-        Profile(**card["profile"])
-        return card | {"channels": list(card["channels"]), "method": str(card["method"])}
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        check_config(card, "card")
+        return card
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise BadInput(
             f"{path}: expected a packed network, got one that cannot be read ({error})"
         ) from None
@@ -137,7 +144,7 @@ def load_network(name: str, folder: str | Path | None = None) -> tuple[Method, d
         known = ", ".join(files) or "none: this package holds no trained networks"
         raise BadInput(f"network: expected one of {known}; got {name!r}")
     path, card = files[name], read_card(files[name])
-    method = build(card["method"], len(card["channels"]), profile=Profile(**card["profile"]))
+    method = rebuild(card, str(path), weights=path)
     own, stored = plain_state(method), load_file(path)
     for key, value in stored.items():
         like = own.get(key, value)

@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from .anatomy import LABELS
 from .errors import BadInput
-from .files import whole_file
+from .files import read_json, whole_file
 
 # %% ../nbs/workshop/42_pose_files.ipynb #0bb614df
 FIELDS: dict[str, tuple[int, float, float]] = {  # name -> how many numbers, lowest, highest
@@ -90,13 +90,7 @@ def read_pose(path: str | Path) -> dict[str, Any]:
     Raises:
         BadInput: no JSON object, or a pose that does not hold.
     """
-    try:
-        given = json.loads(Path(path).read_text())
-    except ValueError as error:
-        raise BadInput(f"{path}: expected a pose as JSON, got {error}") from None
-    if not isinstance(given, dict):
-        raise BadInput(f"{path}: expected a pose as a JSON object, got {type(given).__name__}")
-    return check_pose(given, str(path))
+    return check_pose(read_json(path, "a pose as JSON object"), str(path))
 
 
 def write_pose(path: str | Path, pose: Mapping[str, Any]) -> Path:

@@ -63,7 +63,7 @@ def correct_bias(
         The corrected MR and the field, both float32; the field has mean 1 in the body, since N4 knows it up to a factor only.
 
     Raises:
-        BadInput: mask of another shape, or no body with values above 0.
+        BadInput: mask of another shape, a single slice, or no body with values above 0.
 
     Source:
         Tustison et al. 2010, N4ITK; Hiasa et al. 2018 apply it to every MR. Chapter 03_prepare.
@@ -74,6 +74,8 @@ def correct_bias(
     body = body_mask(values) if mask is None else np.asarray(mask) > 0
     if body.shape != values.shape:
         raise BadInput(f"mask: expected shape {values.shape} as mr has, got {body.shape}")
+    if min(values.shape) < 2:
+        raise BadInput(f"mr: expected at least 2 voxels along every axis, got {values.shape}")
     if not (inside := body & (values > 0)).any():
         raise BadInput("mr: expected values above 0 inside the mask, got none")
     image = to_itk(to_image(values, mr))

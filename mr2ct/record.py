@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import BadInput
-from .files import whole_file
+from .files import read_json, whole_file
 
 # %% ../nbs/workshop/09_record.ipynb #9bce070f
 FORMAT = 2
@@ -66,12 +66,15 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """Rows of a table, every value as it is written; none where there is no file.
 
     Raises:
-        BadInput: a row that is longer or shorter than the header.
+        BadInput: no text, no table, or a row that is longer or shorter than the header.
     """
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path}: expected a table, got {error}") from None
     for number, row in enumerate(rows, 2):
         if None in row or None in row.values():
             raise BadInput(
@@ -98,7 +101,7 @@ def stamp(run_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
 
     now, kept = environment(), {}
     if run_dir is not None and (run_dir / "environment.json").is_file():
-        kept = json.loads((run_dir / "environment.json").read_text())
+        kept = read_json(run_dir / "environment.json", "the machine of a run")
     whole = {name: kept.get(name, value) for name, value in now.items()}
     who = {name: whole.pop(name) for name in STAMP}
     if kept:
@@ -241,8 +244,8 @@ def _finished(folder: Path) -> dict[str, tuple[dict[str, Any], list[dict[str, An
         rows.setdefault(row.get("run", ""), []).append(row)
     found = {}
     for run in read_csv(folder / "runs.csv"):
-        name = run["run"]
-        if name in rows and digest(rows[name]) != run["digest"]:
+        name = run.get("run", "")
+        if name in rows and digest(rows[name]) != run.get("digest"):
             raise BadInput(
                 f"{folder / 'cases.csv'}: expected the rows that run {name} wrote, got others"
             )
@@ -259,23 +262,33 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     """
     path = Path(folder) / "config.json"
     try:
-        config = json.loads(path.read_text())
+        config = read_json(path, "the config of a study as JSON")
     except FileNotFoundError:
         raise BadInput(f"{path}: expected the config of a study, found nothing") from None
-    except ValueError as error:
-        raise BadInput(f"{path}: expected JSON, got {error}") from None
     if config.get("format") != FORMAT:
         raise BadInput(
             f"{path}: expected a results folder of format {FORMAT}, got {config.get('format', 1)}; "
             "record it anew with this version, or read it with the one that wrote it"
         )
+    size, sizes = config.get("profile", {"name": ""}), config.get("profiles", {})
+    if not isinstance(size, dict) or not isinstance(size.get("name"), str):
+        raise BadInput(f"{path}: expected a profile with a name, got {size!r:.80}")
+    if not isinstance(sizes, dict) or not all(isinstance(v, dict) for v in sizes.values()):
+        raise BadInput(f"{path}: expected profiles by what varies, got {sizes!r:.80}")
     return config
 
 
 def environments_of(folder: Path) -> dict[str, dict[str, Any]]:
-    """environments.json of a results folder; empty where it is not there."""
+    """environments.json of a results folder; empty where it is not there.
+
+    Raises:
+        BadInput: no environments by name.
+    """
     path = folder / "environments.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    found = read_json(path, "environments by name") if path.is_file() else {}
+    if not all(isinstance(machine, dict) for machine in found.values()):
+        raise BadInput(f"{path}: expected environments by name, got {found!r:.80}")
+    return found
 
 # %% ../nbs/workshop/09_record.ipynb #829db90e
 def check_record(folder: str | Path) -> list[str]:
@@ -292,6 +305,7 @@ def check_record(folder: str | Path) -> list[str]:
     try:
         config = read_config(folder)
         cases, runs = read_csv(folder / "cases.csv"), read_csv(folder / "runs.csv")
+        known = environments_of(folder)
     except BadInput as error:
         return [str(error)]
     if not cases or not runs:
@@ -299,16 +313,24 @@ def check_record(folder: str | Path) -> list[str]:
     wrote: dict[str, list[dict[str, str]]] = {}
     for row in cases:
         wrote.setdefault(row.get("run", ""), []).append(row)
-    known, profiles = environments_of(folder), list(config.get("profiles", {}).values())
-    for name in wrote.keys() - {run["run"] for run in runs}:
+    profiles = list(config.get("profiles", {}).values())
+    for name in wrote.keys() - {run.get("run", "") for run in runs}:
         found.append(
             f"cases.csv: expected rows of a run in runs.csv, got {len(wrote[name])} of {name!r}"
         )
     for run in runs:
-        found += _check_run(run, wrote.get(run["run"], []), profiles, known)
+        found += _check_run(run, wrote.get(run.get("run", ""), []), profiles, known)
     return [f"{folder / line}" for line in sorted(found)]
 
 # %% ../nbs/workshop/09_record.ipynb #f75a5ea1
+def _size_of(run: Mapping[str, str]) -> Any:
+    """The profile in a row of runs.csv; None where there is none."""
+    try:
+        return json.loads(run.get("profile") or "null")
+    except (ValueError, RecursionError):
+        return None
+
+
 def _check_run(
     run: Mapping[str, str],
     rows: Sequence[Mapping[str, str]],
@@ -316,14 +338,14 @@ def _check_run(
     known: Mapping,
 ) -> list[str]:
     """What does not hold of one run."""
-    name, found = run["run"], []
+    name, found = run.get("run", ""), []
     if digest(rows) != run.get("digest"):
         found.append(
             f"cases.csv: expected the {run.get('rows')} rows that run {name} wrote, got {len(rows)} others"
         )
     if any(row.get("seed", run.get("seed")) != run.get("seed") for row in rows):
         found.append(f"cases.csv: expected the seed of run {name} in its rows, got another")
-    if profiles and json.loads(run.get("profile") or "null") not in profiles:
+    if profiles and _size_of(run) not in profiles:
         found.append(
             f"runs.csv: expected a profile that config.json names for run {name}, got {run.get('profile')}"
         )

@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 
 from .compare import compare_methods, floor_note, p_in_words, summarise
 from .errors import BadInput
-from .files import whole_file
+from .files import read_json, whole_file
 from .metrics import PARTS
-from .record import read_csv
+from .record import read_config, read_csv
 from .volumes import load, read_case, spacing_mm, to_array
 
 # %% ../nbs/workshop/50_report.ipynb #0f91774e
@@ -156,7 +156,9 @@ def summary(out: str | Path, note: str = "") -> str:
 def _made_up(out: Path) -> bool:
     """Whether the patients are phantoms; a folder that does not say names its data."""
     config = out / "config.json"
-    return not config.is_file() or json.loads(config.read_text()).get("data") is None
+    return (
+        not config.is_file() or read_json(config, "the config of a comparison").get("data") is None
+    )
 
 # %% ../nbs/workshop/50_report.ipynb #17e38c09
 def _example(out: Path, name: str) -> Path:
@@ -306,13 +308,21 @@ def _refused(out: Path) -> list[str]:
     ]
 
 # %% ../nbs/workshop/50_report.ipynb #c709e1fd
+def _size(config: dict) -> dict:
+    """The profile of a comparison: its name and the training slices of each method."""
+    size = config.get("profile", {})
+    if not isinstance(size.get("samples"), int):
+        raise BadInput(f"config.json: expected a profile with samples, got {size!r:.80}")
+    return size
+
+
 def _page(out: Path, board: pd.DataFrame, reference: str, note: str, last: bool) -> str:
     """The page itself."""
-    config = json.loads((out / "config.json").read_text())
+    size = _size(config := read_config(out))
     runs = pd.read_csv(out / "runs.csv", keep_default_na=False)
     says, seconds = dict(zip(runs["method"], runs["says"])), runs["train_s"].astype(float).sum()
     samples, image = (
-        config["profile"]["samples"],
+        size["samples"],
         base64.b64encode((out / "report.png").read_bytes()),
     )
     when = time.strftime("%d %B %Y, %H:%M")
@@ -320,7 +330,7 @@ def _page(out: Path, board: pd.DataFrame, reference: str, note: str, last: bool)
     made_up = MADE_UP if config.get("data") is None else RESEARCH
     notes = _notes(board, "", config.get("data") is None)[1:]
     parts = [
-        f"<h1>mr2ct benchmark: {html.escape(config['profile']['name'])}</h1>",
+        f"<h1>mr2ct benchmark: {html.escape(size['name'])}</h1>",
         f"<p>Written on {when}; {len(runs)} runs, {seconds / 60:.0f} minutes of training.{state} {html.escape(note)} "
         f"<b>{html.escape(made_up)}</b></p>",
         f"<p>{html.escape(in_a_sentence(board))}</p>",

@@ -39,7 +39,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from .errors import BadInput
-from .files import whole_file
+from .files import read_json, whole_file
 from .run_config import Remembers, as_json, differences
 
 if TYPE_CHECKING:  # the engine is loaded when a training starts, not with every network
@@ -382,15 +382,9 @@ LATER = ("features",)  # entries of the config that `note` adds
 
 def _config_of(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text())
-        if isinstance(config, dict):
-            return config
-        why = type(config).__name__
-    except ValueError as error:
-        why = str(error)
-    raise BadInput(
-        f"{path}: expected the config of a run, got {why}; name another folder, or start again with resume=False"
-    )
+        return read_json(path, "the config of a run")
+    except BadInput as error:
+        raise BadInput(f"{error}; name another folder, or start again with resume=False") from None
 
 
 def _check_same(path: Path, config: dict[str, Any], old: dict[str, Any]) -> None:

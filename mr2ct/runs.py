@@ -32,7 +32,7 @@ from tqdm.auto import tqdm
 
 from .datasets import list_cases
 from .errors import BadInput
-from .files import whole_file
+from .files import read_json, whole_file
 from .ladder import Entry, train
 from .record import Record, read_csv, stamp, to_csv
 from .run_config import features_used
@@ -156,7 +156,9 @@ def train_run(
             watch=watch, **options,
         )  # fmt: skip
     if (run_dir / "environment.json").exists():
-        kept = json.loads((run_dir / "environment.json").read_text())
+        kept = read_json(run_dir / "environment.json", "the machine of a run")
+        if not all(isinstance(kept.get(k), int | float) for k in ("seconds", "peak_mb")):
+            raise BadInput(f"{run_dir}/environment.json: expected seconds and peak_mb of a run")
         spent.seconds, spent.peak_mb = kept["seconds"], kept["peak_mb"]
     facts = {
         "samples": 0 if run.entry.needs == "nothing" else run.profile.samples,

@@ -17,7 +17,7 @@ import numpy as np
 from .case_files import check_case
 from .downloads import home
 from .errors import BadInput
-from .files import whole_file
+from .files import read_json, whole_file
 from .volumes import VIEWS, Case, hu_to_unit, read_case, scale_mr, to_array
 
 # %% ../nbs/workshop/06_slice_cache.ipynb #4cf1c89d
@@ -86,12 +86,12 @@ def _keep(array: np.ndarray, out: Path, name: str, label: str) -> dict[str, Any]
 def _known(note: Path, source: dict[str, Any]) -> dict[str, Any]:
     """What the cache holds of a case, from its note; nothing where a source file has changed or an array is lost."""
     try:
-        known = json.loads(note.read_text())
+        known = read_json(note)
         if known["source"] == source and all(
             Path(a["path"]).is_file() for a in known["arrays"].values()
         ):
             return known
-    except (OSError, ValueError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # of another form: anew
         pass
     return {"arrays": {}, "extras": []}
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,6 +78,12 @@ class Method(FreeBuffers):
     smallest: int = 1
     in_channels: int | None = None
     fabric: "Fabric | None" = None
+
+    def __new__(cls, *args: Any, **options: Any) -> "Method":
+        # `setup` compiles a module anew and needs its options, which Fabric notes from its import on
+        import lightning_fabric.wrappers  # noqa: F401
+
+        return super().__new__(cls, *args, **options)
 
     def collect(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
         """Keep, in buffers, what a method without training needs of the training cases.
@@ -340,10 +347,21 @@ def _train(run: _Run, steps: range, saved: dict[str, Any] | None) -> None:
                 raise KeyboardInterrupt
 
 # %% ../nbs/07_training.ipynb #8adfba24
+def _check_compiled(method: Method) -> None:
+    """Refuse a part that was compiled before Fabric noted how; it could not be set up."""
+    for name, part in method.named_modules():
+        if "_orig_mod" in part._modules and not hasattr(part, "_compile_kwargs"):
+            raise BadInput(
+                f"{name}: expected torch.compile in __init__ or configure of {type(method).__name__}, "
+                "or after `import lightning_fabric`, got a module that was compiled before"
+            )
+
+
 def _stateful(run: _Run, saved: dict[str, Any]) -> dict[str, Any]:
     """What `configure` returns, as it was when the checkpoint was written."""
     method, where = run.method, str(run.run_dir / "checkpoint")
     before = {name: value.dtype for name, value in plain_state(method).items()}
+    _check_compiled(method)
     stateful, kept = method.configure(run.fabric) or {}, saved.get("stateful", {})
     for name in sorted(kept.keys() ^ stateful.keys()) if saved else ():
         got = "nothing" if name in stateful else f"{name!r}, which it does not have"
@@ -379,6 +397,10 @@ def _keep(run: _Run, stateful: dict[str, Any], log: Log, step: int, cost: Cost) 
     log.means(step)  # raises where a loss is not finite: what is kept is sound
     if not run.fabric.is_global_zero:
         return
+    if not (run.run_dir / "config.json").is_file():  # without it nothing of this could be read
+        raise BadInput(
+            f"{run.run_dir}: expected the config.json of this run, found none: it was removed while the run was at work"
+        )
     state = {
         "weights": plain_state(run.method),
         "stateful": {name: part.state_dict() for name, part in stateful.items()},
@@ -496,6 +518,34 @@ def _whole_hu(hu: np.ndarray, shape: tuple[int, ...], who: str) -> np.ndarray:
         )
     return np.round(hu).astype(np.int16)
 
+# %% ../nbs/07_training.ipynb #a927e5b1
+def _wholes(values: Any, counts: Sequence[int], least: int) -> bool:
+    """Whether these are so many whole numbers from `least` on, and none beyond any use."""
+    if not isinstance(values, tuple) or len(values) not in counts:
+        return False
+    return all(
+        isinstance(v, Integral) and not isinstance(v, bool) and least <= v < 2**40 for v in values
+    )
+
+
+def _check_profile(profile: "Profile") -> None:
+    """Refuse a size that is none, by its name; they come from files, too."""
+    rules: dict[str, tuple[tuple[int, ...], int, str]] = {
+        "cases": ((3,), 0, "three whole numbers from 0"),
+        "shape": ((3,), 1, "three whole numbers from 1"),
+        "samples": ((1,), 1, "a whole number from 1"),
+        "batch_size": ((1,), 1, "a whole number from 1"),
+        "crop": ((1, 2), 1, "one or two whole numbers from 1"),
+        "width": ((1,), 1, "a whole number from 1"),
+    }
+    for name, (counts, least, words) in rules.items():
+        value = getattr(profile, name)
+        if not _wholes(value if isinstance(value, tuple) else (value,), counts, least):
+            raise BadInput(f"profile: expected {words} as {name}, got {value!r:.80}")
+    for name, kind in (("name", str), ("published", bool)):
+        if not isinstance(value := getattr(profile, name), kind):
+            raise BadInput(f"profile: expected a {kind.__name__} as {name}, got {value!r:.80}")
+
 # %% ../nbs/07_training.ipynb #56a1240a
 @dataclass(frozen=True)
 class Profile:
@@ -509,6 +559,11 @@ class Profile:
         crop: side of a training crop in pixels, or (height, width).
         width: channels of a network's first stage.
         published: every method keeps the sizes and settings of its paper; else it is trimmed to learn in a small budget.
+
+    Lists, as JSON gives them, become tuples.
+
+    Raises:
+        BadInput: a size that is no whole number, or out of range.
     """
 
     name: str
@@ -519,6 +574,12 @@ class Profile:
     crop: int | tuple[int, int]
     width: int
     published: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("cases", "shape", "crop"):
+            if isinstance(value := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(value))
+        _check_profile(self)
 
     @property
     def steps(self) -> int:

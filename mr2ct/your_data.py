@@ -26,7 +26,7 @@ import pandas as pd
 from .case_files import describe_case
 from .datasets import GAP, default_split, list_cases, write_cases
 from .errors import BadInput, notice
-from .files import check_folder, whole_file
+from .files import check_folder, read_json, whole_file
 from mr2ct.folders import (
     Reading,
     along_axes_of,
@@ -59,17 +59,21 @@ def _earlier(name: str, out: Path, wanted: dict[str, Any]) -> dict[str, Any] | N
     note = out / ".prepared" / f"{name}.json"
     if not (out / name).exists():
         return None
-    known = json.loads(note.read_text()) if note.is_file() else None
+    known = read_json(note, "the note of an earlier run") if note.is_file() else None
+    if known is not None and not all(
+        isinstance(known.get(k, {}), dict) for k in ("recipe", "reading", "row")
+    ):
+        raise BadInput(f"{note}: expected the note of an earlier run, got {known!r:.80}")
     if known is None:
         raise BadInput(f"{out / name}: expected no such case yet, got one of another origin")
-    then = {"reading": json.loads(json.dumps(asdict(Reading())))} | known
+    then = {"reading": json.loads(json.dumps(asdict(Reading()))), "recipe": {}, "row": {}} | known
     for kind in ("recipe", "reading"):
         if differs := [k for k in wanted[kind] if then[kind].get(k) != wanted[kind][k]]:
             raise BadInput(
                 f"{out / name}: expected the options of the earlier run, got others ({', '.join(differs)}); use "
                 "another folder"
             )
-    return known["row"] | {"kept": True}
+    return then["row"] | {"id": name, "kept": True}
 
 
 def _make(

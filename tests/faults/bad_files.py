@@ -310,6 +310,45 @@ def _config(change: Callable[[dict], object]) -> Callable[[Path], None]:
     return spoil
 
 
+def _within(config: dict, key: str, value: tuple | None) -> None:
+    """Put a value into a config under a key such as "profile.width", or take the key out."""
+    *outer, last = key.split(".")
+    for name in outer:
+        config = config[name]
+    config.pop(last) if value is None else config.update({last: value[0]})
+
+
+NO_JSON: dict[str, bytes] = {
+    "nested without an end": b"[" * 200_000,
+    "nested within an object": b'{"method": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "as deep as a parser lets through": b'{"profile":' * 400 + b"0" + b"}" * 400,
+    "a number of 5,000 digits": b'{"seed": ' + b"9" * 5000 + b"}",
+    "an infinite number": b'{"seed": 1e999}',
+    "-Infinity": b'{"seed": -Infinity}',
+    "two objects": b"{}{}",
+    "UTF-16": '{"method": "unet"}'.encode("utf-16"),
+    "zeros": bytes(2000),
+}
+
+KINDS = (None, True, -1, 1.5, "3", "", [], [[]], {}, {"a": 1}, 1e300, 2**80)
+WRONG: dict[str, tuple] = {  # of a config, by key: values that no run has
+    "method": (*KINDS, "../../etc", "x" * 5000, ["unet"], {"unet": 1}),
+    "channels": (*KINDS, "unet", [1, 2], ["ip", "ip"], ["ip", None], ["ip", ""], ["ip", ["op"]], ["only one"],
+                 {"ip": 1, "op": 2}, [f"c{i}" for i in range(900)], ["x" * 500, "y"]),
+    "seed": KINDS,
+    "steps": KINDS,
+    "profile": (*KINDS, 7, "smoke", ["smoke"]),
+    "profile.name": (None, True, 3, 1.5, [], {}),
+    "profile.cases": (*KINDS, 7, [1, 2], [1, 2, 3, 4], [1, 2, -1], [1, 2, "3"], [1.0, 2.0, 3.0]),
+    "profile.shape": (*KINDS, 7, [0, 8, 8], [8, 8], "8 8 8"),
+    "profile.samples": (*KINDS, 0),
+    "profile.batch_size": (*KINDS, 0, [1]),
+    "profile.crop": (*KINDS, 0, [8, 0], [8, 8, 8], ["8", 8], 8.0),
+    "profile.width": (*KINDS, 0, 8.0, [8], 5000, 10**6, 10**9, 2**39, 2**63),
+    "profile.published": (None, 0, 1, "no", [], {}),
+}  # fmt: skip
+
+
 def _text(name: str, content: bytes) -> Callable[[Path], None]:
     return lambda run: (run / name).write_bytes(content)
 
@@ -327,16 +366,14 @@ def runs(weights: bytes) -> Iterator[tuple[str, Callable[[Path], None]]]:
         "NaN": b'{"method": NaN}',
     }.items():
         yield f"config.json: {name}", _text("config.json", content)
-    for key in ("method", "channels", "profile"):
-        yield f"config.json: no {key}", _config(lambda c, key=key: c.pop(key))
-        for value in (None, 3, "unet", [], {}, "../../etc", -1, 1e300):
-            if key == "profile" or (
-                key == "method" and not isinstance(value, (list, dict)) and value != "unet"
-            ):
-                yield (
-                    f"config.json: {key} is {value!r}",
-                    _config(lambda c, k=key, v=value: c.update({k: v})),
-                )
+    for name, content in NO_JSON.items():
+        yield f"config.json: {name}", _text("config.json", content)
+    for key, values in WRONG.items():
+        if key != "profile.published":  # it has a default
+            yield f"config.json: no {key}", _config(lambda c, key=key: _within(c, key, None))
+        for value in values:
+            shown = f"config.json: {key} is {value!r:.60}"
+            yield shown, _config(lambda c, k=key, v=value: _within(c, k, (v,)))
     for name, content in {
         "empty": b"",
         "half": weights[: len(weights) // 2],

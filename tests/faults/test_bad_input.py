@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bad_files import TABLES, runs, volumes
+from bad_files import NO_JSON, TABLES, runs, volumes
 from faulty import Said, call, data_set, files_of, refused
 
 
@@ -98,3 +98,18 @@ def test_run_folders(world: Path, tmp_path: Path, fault: Callable[..., None]):
     assert not tell(faults), tell(faults)
     assert not (tmp_path / "sct.nii.gz").exists() and not Path("executed").exists()
     fault("spoilt run folders, synthesize", len(faults), "exit 2, one line, nothing executed")
+
+
+def test_configs_that_are_none_stop_a_training_and_stay(
+    world: Path, tmp_path: Path, fault: Callable[..., None]
+):
+    faults, run = {}, tmp_path / "run"
+    shutil.copytree(world / "run", run)
+    words = ("--method", "unet", "--profile", "smoke", "--samples", 4, "--accelerator", "cpu")
+    for name, content in NO_JSON.items():
+        (run / "config.json").write_bytes(content)
+        said = call("train", "--data", world / "data", "--out", run, *words)
+        kept = (run / "config.json").read_bytes() == content
+        faults[name] = refused(said) or ("" if kept else "overwritten")
+    assert not tell(faults), tell(faults)
+    fault("configs that are no JSON, train", len(faults), "exit 2, one line, nothing overwritten")

@@ -15,7 +15,8 @@ from mr2ct.ladder import build
 from mr2ct.phantom import make_case
 from mr2ct.run_folder import load_checkpoint, locked
 from mr2ct.training import Method, Profile, fit, start_fabric
-from mr2ct.volumes import save
+from mr2ct.volumes import Case, save
+from mr2ct.worlds import write_phantoms
 
 TINY = Profile("tiny", (2, 1, 1), (8, 40, 40), samples=24, batch_size=2, crop=32, width=4)
 
@@ -112,6 +113,53 @@ def test_a_full_disk_under_way_leaves_the_last_checkpoint(
     name = "weights.safetensors"
     assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
     fault("disk full in the middle of a training", 1, "last checkpoint sound; gone on, same bits")
+
+
+def test_a_folder_that_is_removed_under_way(
+    world: Path, tmp_path: Path, fault: Callable[..., None]
+):
+    """Whatever goes is missed in one line; nothing ends as if it were whole."""
+    from mr2ct.datasets import list_cases
+
+    cache, run, made = (tmp_path / name for name in ("cache", "run", "made"))
+
+    def training(gone: Path) -> None:
+        method = build("unet", 2, profile=TINY)
+        batches = method.batches(list_cases(world / "data"), TINY, 0, cache)
+
+        def look(step: int, method: Method) -> None:
+            shutil.rmtree(gone, ignore_errors=True)
+
+        options = {"fabric": start_fabric("cpu"), "save_every": 4, "progress": False}
+        fit(method, batches, steps=12, run_dir=run, watch=look, **options)
+
+    def phantoms(gone: Path) -> None:
+        def make(seed: int, split: str) -> Case:
+            if seed == 1:
+                shutil.rmtree(gone, ignore_errors=True)
+            return make_case(seed, (4, 16, 16))
+
+        write_phantoms(made, (2, 1, 1), make=make, options={}, progress=False)
+
+    faults = {}
+    for name, work in {
+        "run": lambda: training(run),
+        "cache": lambda: training(cache),
+        "phantoms": lambda: phantoms(made),
+        "a phantom": lambda: phantoms(made / "pelvis_0000"),
+    }.items():
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
+        try:
+            work()
+            faults[name] = "ended as if nothing had happened"
+        except (BadInput, OSError) as error:
+            faults[name] = "" if str(tmp_path) in str(error) and "\n" not in str(error) else error
+    assert not any(faults.values()), faults
+    assert not (made / "cases.csv").exists()
+    training(run / "checkpoint")  # the only one that does no harm: the next is whole again
+    assert load_checkpoint(run)["step"] == 12 and (run / "weights.safetensors").is_file()
+    fault("a folder removed under way", len(faults), "one line that names it")
 
 
 def test_two_in_one_folder(world: Path, tmp_path: Path, fault: Callable[..., None]):

@@ -83,6 +83,12 @@ def test_home_follows_the_environment():
         assert home() == Path("/some/where")
     with patch.dict(os.environ, {"MR2CT_HOME": "", "XDG_CACHE_HOME": "/cache"}):
         assert home() == Path("/cache/mr2ct")
+    nobody = patch("mr2ct.downloads.Path.home", side_effect=RuntimeError("no home directory"))
+    with nobody, patch.dict(os.environ, {"MR2CT_HOME": "/some/where", "XDG_CACHE_HOME": ""}):
+        assert home() == Path("/some/where")
+    with nobody, patch.dict(os.environ, {"MR2CT_HOME": "", "XDG_CACHE_HOME": ""}):
+        with pytest.raises(BadInput, match="MR2CT_HOME: expected a folder for weights"):
+            home()
 
 
 def test_fetch_goes_on_where_the_line_was_cut():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mr2ct.errors import BadInput
-from mr2ct.files import check_folder, check_writable, whole_file
+from mr2ct.files import DEEPEST, check_folder, check_writable, read_json, whole_file
 
 
 def test_a_file_is_whole_or_absent_and_nothing_is_left_behind():
@@ -67,6 +67,41 @@ def test_an_error_names_the_file_that_the_reader_knows():
             with whole_file(Path(folder) / "none" / "a"):
                 pass
         assert caught.value.filename.endswith("none/a") and os.listdir(folder) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"7",
+        b"null",
+        b'"text"',
+        b'{"a": NaN}',
+        b'{"a": [-Infinity]}',
+        b'{"a": 1e999}',
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b"[" * 200_000,
+        b'{"a":' * 300 + b"0" + b"}" * 300,
+        b'{"a": ' + b"[" * DEEPEST + b"]" * DEEPEST + b"}",
+        b"\xff\xfe{",
+        b"\x00" * 100,
+    ],
+)
+def test_json_that_is_no_object_is_refused_in_one_line(text: bytes, tmp_path: Path):
+    path = tmp_path / "config.json"
+    path.write_bytes(text)
+    with pytest.raises(BadInput, match="config.json: expected a word, got .") as caught:
+        read_json(path, "a word")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_json_of_as_many_levels_as_allowed_is_read(tmp_path: Path):
+    (tmp_path / "a").write_text('{"ä": ' + "[" * (DEEPEST - 1) + "]" * (DEEPEST - 1) + "}")
+    assert list(read_json(tmp_path / "a")) == ["ä"]
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "b")
 
 
 def test_folders_are_asked_and_not_made():

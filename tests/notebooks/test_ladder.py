@@ -137,13 +137,19 @@ def test_broken_runs_are_named():
                 BadInput, match="config.json: expected method, channels and profile"
             ):
                 load_run(folder)
-        run = {"method": "magic", "channels": ["ip"], "profile": vars(TINY)}
+        run = {"method": "magic", "channels": ["ip"], "profile": vars(TINY), "seed": 0, "steps": 1}
         config.write_text(json.dumps(run))
         with pytest.raises(BadInput, match="config.json: method: expected one of"):
             load_run(folder)
         config.write_text(json.dumps(run | {"method": "unet"}))
         with pytest.raises(BadInput, match="weights.safetensors: expected the weights"):
             load_run(folder)
+        (Path(folder) / "weights.safetensors").write_bytes(bytes(1000))
+        for width, got in ((2000, "got [0-9,]+ weights"), (10**9, "got .*"), (2**70, "width, got")):
+            huge = vars(TINY) | {"width": width}
+            config.write_text(json.dumps(run | {"method": "unet", "profile": huge}))
+            with pytest.raises(BadInput, match=f"config.json: .*{got}"):
+                load_run(folder)
 
 
 class Spy(RegressionUNet):

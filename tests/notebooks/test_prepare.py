@@ -56,6 +56,13 @@ def test_bias_is_recovered_and_none_is_invented():
         assert invented.std() < 0.4 * true[body].std()
 
 
+@pytest.mark.parametrize("shape", [(1, 24, 24), (24, 1, 24), (24, 24, 1), (1, 1, 1)])
+def test_a_single_slice_has_no_bias_field(shape):
+    mr = make_image(np.ones(shape, np.float32), (3.0, 1.0, 1.0))
+    with pytest.raises(BadInput, match="mr: expected at least 2 voxels along every axis, got"):
+        correct_bias(mr, np.ones(shape))
+
+
 def test_scales():
     rng = np.random.default_rng(0)
     mr, mask = rng.gamma(2, 50, (4, 20, 20)).astype(np.float32), np.zeros((4, 20, 20), bool)

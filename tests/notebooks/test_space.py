@@ -80,6 +80,15 @@ def test_a_grid_is_centred_and_covers_the_pelvis():
     assert make_grid((4, 5, 6), (3, 2, 1))[0] == (3.0, 2.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    "shape", [(2, 2, 32_768), (40_000, 2, 2), (1024, 1024, 1024), (10**6,) * 3]
+)
+def test_a_grid_that_no_file_or_machine_holds_is_refused(shape):
+    with pytest.raises(BadInput, match="shape: expected sides up to 32,767"):
+        make_grid(shape)
+    assert make_grid((2, 2, 32_767))[2][0].shape == (2, 2, 32_767)
+
+
 def test_a_bad_grid_is_refused():
     for arguments, words in (
         (((1, 8, 8),), "shape"),

@@ -7,6 +7,8 @@ import contextlib
 import io
 import json
 import signal
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from torch import nn
 from mr2ct.training import (
     PROFILES,
     Method,
+    Profile,
     fit,
     load_checkpoint,
     load_weights,
@@ -453,6 +456,56 @@ def test_foreign_methods_are_trained_stopped_read_and_used():
             assert load_weights(fresh, parts) == 14
             told = [to_array(synthesize(m, case)) for m in (method, again, fresh)]
             assert np.array_equal(told[0], told[1]) and np.array_equal(told[0], told[2])
+
+
+COMPILED = """
+import torch
+from mr2ct.training import Method
+
+class Mine(Method):
+    def __init__(self):
+        super().__init__()
+        self.net = torch.compile(torch.nn.Conv2d(1, 1, 3), backend="eager")
+
+print(Mine().net._compile_kwargs)
+"""
+
+
+def test_a_module_compiled_where_it_is_made_can_be_set_up_whatever_was_imported():
+    said = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True)
+    assert said.stdout.split() == ["{'backend':", "'eager'}"], said.stderr[-400:]
+    method = Compiled()
+    del method.net._compile_kwargs  # as if it had been compiled before
+    with tempfile.TemporaryDirectory() as folder:
+        usual = {"fabric": start_fabric("cpu"), "steps": 1, "progress": False}
+        with pytest.raises(BadInput, match="net: expected torch.compile in __init__ or configure"):
+            fit(method, Numbers(), run_dir=Path(folder) / "run", **usual)
+
+
+def test_profiles_hold_whole_numbers():
+    given = {
+        "name": "a",
+        "cases": [1, 0, 1],
+        "shape": [8, 16, 16],
+        "samples": 8,
+        "batch_size": 2,
+        "crop": [8, 16],
+        "width": 4,
+    }
+    assert Profile(**given).crop == (8, 16) and Profile(**given).cases == (1, 0, 1)
+    for name, values in {
+        "cases": (None, 3, [1, 2], [1, 2, -1], [1.0, 2, 3], "123"),
+        "shape": ([8, 8, 0], [8, 8], [True, 8, 8]),
+        "samples": (0, -1, 2.0, "8", None, 2**80, float("nan")),
+        "batch_size": (0, [2]),
+        "crop": ([], [8, 8, 8], ["8", 8], 0),
+        "width": (0, 1e9, True, {}),
+        "name": (None, 7),
+        "published": (1, "yes"),
+    }.items():
+        for value in values:
+            with pytest.raises(BadInput, match=f"profile: expected .* as {name}, got"):
+                Profile(**given | {name: value})
 
 
 def test_a_precision_that_changes_the_network_is_taken_back():
