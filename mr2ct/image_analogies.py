@@ -288,11 +288,17 @@ def _scan(
     frame: np.ndarray,
     source: np.ndarray,
     coherent: np.ndarray,
+    wanted: np.ndarray,
 ) -> None:
     """Write B' (inside `frame`), its sources and the coherence of each, pixel by pixel in scan-line order."""
     height, width = source.shape
+    darkest = level.prime.argmin()  # is copied to what is not wanted, without a search
     for y in range(height):
         for x in range(width):
+            if not wanted[y, x]:
+                source[y, x], coherent[y, x] = darkest, True
+                frame[y + _REACH, x + _REACH] = level.prime[darkest]
+                continue
             query = queries[y * width + x]
             for k in range(len(CAUSAL)):
                 dy, dx = CAUSAL[k]
@@ -373,6 +379,17 @@ def _new_image(b: np.ndarray, channels: int, levels: int) -> list[np.ndarray]:
         raise BadInput(f"b: expected {channels} channels as a has, got {b.shape[1]}")
     return gaussian_pyramid(b, levels)
 
+
+def _wanted(wanted: np.ndarray | None, shape: tuple[int, int], levels: int) -> list[np.ndarray]:
+    """Which pixels are searched at each level, coarsest first: those under which some wanted one lies."""
+    found = [np.ones(shape, bool) if wanted is None else np.asarray(wanted, bool)]
+    if found[0].shape != shape:
+        raise BadInput(f"wanted: expected shape {shape} as b has, got {found[0].shape}")
+    for _ in range(levels - 1):
+        even = np.pad(found[0], [(0, n % 2) for n in found[0].shape])
+        found.insert(0, even[::2, ::2] | even[1::2, ::2] | even[::2, 1::2] | even[1::2, 1::2])
+    return found
+
 # %% ../nbs/12_image_analogies.ipynb #926c63aa
 class Example:
     """A : A', made ready for search; `sources` then answers for one B after another.
@@ -405,7 +422,7 @@ class Example:
             level = Level(table, build_tree(table), prime.ravel(), prime.shape[1:], limit)
             self.levels.append(level)
 
-    def sources(self, b: np.ndarray, kappa: float = 2.0, *, seed: int | None = None, factors: Sequence[float] | None = None) -> Sources:  # fmt: skip
+    def sources(self, b: np.ndarray, kappa: float = 2.0, *, seed: int | None = None, factors: Sequence[float] | None = None, wanted: np.ndarray | None = None) -> Sources:  # fmt: skip
         """Find for each pixel of B where in A' its B' comes from, coarse to fine, in scan-line order.
 
         Args:
@@ -414,16 +431,19 @@ class Example:
             seed: put random values of A' round the coarsest B', so that a texture does not begin as a copy
                 of A's corner; None: the mean of A'.
             factors: one for each level, coarsest first, in place of those of kappa.
+            wanted: (H, W) bool; the darkest pixel of A' stands in all others, unsearched. None: all are wanted.
 
         Returns:
             The sources; `pick` makes images of them.
 
         Raises:
-            BadInput: kappa below 0, another number of channels, a B too small, values that are not finite.
+            BadInput: kappa below 0, another number of channels, a B too small, values that are not finite, `wanted` of
+                another shape.
         """
         count, rng = len(self.levels), np.random.default_rng(seed)
         fine, done = _new_image(b, self.channels, count), None
         factors = factors or coherence_factors(count, kappa)
+        wanted = _wanted(wanted, fine[-1].shape[2:], count)
         for k, level in enumerate(self.levels):
             size = fine[k].shape[2:]
             grown = (1, size[0] + 2 * _REACH, size[1] + 2 * _REACH)
@@ -432,7 +452,7 @@ class Example:
             below = {"coarse": fine[k - 1], "coarse_prime": done} if k else {}
             queries = window_features(fine[k], frame, **below, steerable=self.steerable)
             source, coherent = np.zeros(size, np.int64), np.zeros(size, bool)
-            _scan(level, float(factors[k]), queries, frame[0], source, coherent)
+            _scan(level, float(factors[k]), queries, frame[0], source, coherent, wanted[k])
             done = frame[:, _REACH:-_REACH, _REACH:-_REACH].copy()
         where = np.stack(np.unravel_index(source, self.prime[-1].shape), axis=-1)
         return Sources(where, coherent)
@@ -528,7 +548,8 @@ def _copied(
     hu = np.full(body.shape, ct.min(), np.float32)
 
     def one(d: int) -> None:
-        hu[d] = np.where(body[d], example.sources(mr[:, d], kappa).pick(ct), ct.min())
+        found = example.sources(mr[:, d], kappa, wanted=body[d])
+        hu[d] = np.where(body[d], found.pick(ct), ct.min())
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # the compiled scan frees the lock
         list(pool.map(one, np.flatnonzero(body.any((1, 2)))))

@@ -306,6 +306,7 @@ def register_rigid(
     starts: str = "auto",
     seed: int = 0,
     rim: float = 2.0,
+    finest_mm: float = 3.0,
     watch: Watch | None = None,
 ) -> Registration:
     """Lay `moving` on `fixed` by shifting and turning it, so that their mutual information is greatest.
@@ -320,6 +321,7 @@ def register_rigid(
             exactly as it came unless the motion that was found has 2 % more information than no motion.
         seed: of the voxels that are sampled.
         rim: how far round the body voxels count, in voxels of each level.
+        finest_mm: levels of finer voxels are left out; there are 12, 6 and 3 mm.
         watch: called after each step of each climb with the level's voxel size in mm, the information (ITK's own), and
             "", or at the end of a climb why it stopped.
 
@@ -347,7 +349,8 @@ def register_rigid(
     tried = all_starts(middle, middle_mm(moving, anatomy(to_array(moving))))
     as_it_came = tried["frame"]
     tried = tried if starts == "auto" else {"frame": tried["frame"]}
-    for mm, steps, keep in ((12.0, 40, 3), (6.0, 100, 1), (3.0, 100, 1)):
+    levels = (12.0, 40, 3), (6.0, 100, 1), (3.0, 100, 1)
+    for mm, steps, keep in [k for k in levels if k[0] >= finest_mm] or levels[:1]:
         level = thinned(still, mm), thinned(free, mm), with_rim(thinned(full, mm), rim)
         tried = _best(level, tried, mm, seed, steps, keep, watch, data)
     ((name, transform),) = tried.items()
@@ -427,6 +430,7 @@ def _bend(
     voxel_mm: np.ndarray,
     steps: int,
     bending: float,
+    step_mm: float = 1.0,
 ) -> torch.Tensor:
     """(3, z, y, x) control vectors (x, y, z) in mm along the image axes, by Adam with a falling step."""
     where = torch.from_numpy(np.argwhere(inside)).flip(1).float()  # (n, 3) x, y, z
@@ -435,7 +439,7 @@ def _bend(
     image = torch.from_numpy(_unit(moving, inside))[None, None]
     chosen = torch.from_numpy(inside)
     control = torch.zeros(3, *(s.shape[1] for s in splines), requires_grad=True)
-    adam = torch.optim.Adam([control], lr=1.0)  # mm
+    adam = torch.optim.Adam([control], lr=step_mm)
     fall = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.0, steps)
     for _ in range(steps):
         shift = torch.einsum("czyx,Zz,Yy,Xx->ZYXc", control, *splines)[chosen]  # (n, 3) mm
@@ -459,22 +463,19 @@ def _bend(
 def register_bspline(
     fixed: nib.Nifti1Image,
     moving: nib.Nifti1Image,
-    *,
-    rigid: Registration,
-    mask: np.ndarray | None = None,
-    data: np.ndarray | None = None,
-    knots_mm: float = 50.0,
-    steps: int = 60,
-    bending: float = 1e-3,
-) -> Registration:
+    *, rigid: Registration, mask: np.ndarray | None = None, data: np.ndarray | None = None,
+    knots_mm: float = 50.0, steps: int = 60, bending: float = 1e-3, voxel_mm: float = 4.0, step_mm: float = 1.0,
+) -> Registration:  # fmt: skip
     """Bend `moving` onto `fixed`, after the rigid motion, by cubic B-splines and mutual information.
 
     Args:
         fixed, moving, mask, data: as in `register_rigid`.
         rigid: what `register_rigid` found.
         knots_mm: distance of the control points; smaller follows more and folds sooner.
-        steps: of Adam, on voxels of 4 mm.
+        steps: of Adam.
         bending: weight of the mean squared second difference (mm²) of the control vectors.
+        voxel_mm: about the size of the voxels on which it climbs; larger ones cost less.
+        step_mm: Adam's first step; it falls to 0.
 
     Returns:
         A registration whose transform is the rigid motion after the bending: resample once, with it.
@@ -493,8 +494,8 @@ def register_bspline(
         raise BadInput(f"knots_mm, steps, bending: expected > 0, >= 1, >= 0, got {got}")
     still, free = to_register(fixed, "fixed"), to_register(moving, "moving")
     whole = to_itk(to_image(body_of(mask, fixed).astype(np.float32), fixed))
-    grid, thin = thinned(still, 4.0), thinned(free, 4.0)
-    rim = with_rim(thinned(whole, 4.0), 2.0)
+    grid, thin = thinned(still, voxel_mm), thinned(free, voxel_mm)
+    rim = with_rim(thinned(whole, voxel_mm), 2.0)
     cells = [max(1, round(n * s / knots_mm)) for n, s in zip(still.GetSize(), still.GetSpacing())]
     steps_xyz = np.array(grid.GetSpacing()) / still.GetSpacing()
     splines = [
@@ -505,12 +506,12 @@ def register_bspline(
     moved = sitk.Resample(thin, grid, rigid.transform, sitk.sitkLinear, air)
     inside = with_data(rim, data_of(moving, data), transform=rigid.transform)
     arrays = sitk.GetArrayFromImage(grid), sitk.GetArrayFromImage(moved)
-    control = _bend(*arrays, inside, splines, np.array(grid.GetSpacing()), steps, bending)
+    millimetres = np.array(grid.GetSpacing())
+    control = _bend(*arrays, inside, splines, millimetres, steps, bending, step_mm)
     spline = spline_transform(still, cells, control.double().numpy())
     jacobian = smallest_jacobian(spline, grid, inside)
     if not jacobian > 0:
-        folds = f"moving: expected no folds, got a Jacobian of {jacobian:.2f}"
-        raise Folded(f"{folds}; use larger knots_mm or bending")
+        raise Folded(f"moving: expected no folds, got a Jacobian of {jacobian:.2f}; use larger knots_mm or bending")  # fmt: skip
     both = sitk.CompositeTransform([rigid.transform, spline])  # the last one is applied first
     gained = information_of((grid, thin, rim), both)
     return replace(rigid, transform=both, information=gained, smallest_jacobian=jacobian)

@@ -79,12 +79,6 @@ class Method(FreeBuffers):
     in_channels: int | None = None
     fabric: "Fabric | None" = None
 
-    def __new__(cls, *args: Any, **options: Any) -> "Method":
-        # `setup` compiles a module anew and needs its options, which Fabric notes from its import on
-        import lightning_fabric.wrappers  # noqa: F401
-
-        return super().__new__(cls, *args, **options)
-
     def collect(self, cases: Iterable[Case], channels: Sequence[str]) -> None:
         """Keep, in buffers, what a method without training needs of the training cases.
 
@@ -352,8 +346,8 @@ def _check_compiled(method: Method) -> None:
     for name, part in method.named_modules():
         if "_orig_mod" in part._modules and not hasattr(part, "_compile_kwargs"):
             raise BadInput(
-                f"{name}: expected torch.compile in __init__ or configure of {type(method).__name__}, "
-                "or after `import lightning_fabric`, got a module that was compiled before"
+                f"{name}: expected torch.compile in configure of {type(method).__name__}, or after "
+                "`import lightning_fabric`, which notes its options, got a module compiled before that"
             )
 
 

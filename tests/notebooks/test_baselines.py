@@ -226,6 +226,19 @@ def test_alignment_carries_the_ct_the_right_way():
     assert after < 0.4 * before
 
 
+def test_the_quick_registration_is_no_worse_and_selectable():
+    cases, test = (
+        [make_case(s, shape=(12, 64, 64)) for s in (201, 202)],
+        make_case(102, shape=(12, 64, 64)),
+    )
+    truth, body = to_array(test.truth), test.body()
+    full, quick = (
+        np.abs(_collected(AtlasFusion(quick=q), cases).volume(test) - truth)[body].mean()
+        for q in (False, True)
+    )
+    assert quick < 1.1 * full
+
+
 def test_faults_of_fusion_are_named():
     ct = np.zeros((2, 3, 8, 8))
     for call, text in (

@@ -64,6 +64,19 @@ def test_kappa_raises_coherence_and_the_length_of_copied_pieces():
     assert pieces == sorted(pieces) and pieces[0] + 0.1 < pieces[2]
 
 
+def test_what_is_not_wanted_is_dark_and_unsearched():
+    rng = np.random.default_rng(0)
+    a, b, wanted = rng.random((24, 24)), rng.random((21, 19)), np.zeros((21, 19), bool)
+    wanted[5:15, 4:18] = True
+    example = Example(a, 1 - a, levels=2)
+    hu = example.sources(b, wanted=wanted).pick(1 - a)
+    assert (hu[~wanted] == (1 - a).min()).all() and len(np.unique(hu[wanted])) > 20
+    every = example.sources(b, wanted=np.ones(b.shape, bool)).pixel
+    assert np.array_equal(every, example.sources(b).pixel)
+    with pytest.raises(BadInput, match="wanted: expected shape .21, 19. as b has, got .3, 3."):
+        example.sources(b, wanted=np.ones((3, 3), bool))
+
+
 def test_coherence_factor_is_largest_at_the_finest_level():
     assert coherence_factors(5, 1.0) == [1 + 1 / 16, 1 + 1 / 8, 1 + 1 / 4, 1 + 1 / 2, 2]
     assert coherence_factors(3, 0.0) == [1, 1, 1]
