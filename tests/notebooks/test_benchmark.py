@@ -15,14 +15,14 @@ import pytest
 import torch
 
 from mr2ct.baselines import BulkDensity
-from mr2ct.benchmark import _known, bench, score_case, summary
+from mr2ct.benchmark import _known, bench, expected_s, score_case, summary
 from mr2ct.datasets import list_cases
 from mr2ct.errors import BadInput
 from mr2ct.ladder import LADDER, Entry, load_run, unsized
 from mr2ct.record import check_record
 from mr2ct.phantom import make_case
 from mr2ct.run_folder import start_fabric
-from mr2ct.runs import Refused
+from mr2ct.runs import Refused, plan_runs
 from mr2ct.training import PROFILES
 from mr2ct.volumes import load, to_array, write_case
 
@@ -159,3 +159,22 @@ def test_what_cannot_be_gone_on_with_is_refused_in_a_line():
         )
         with pytest.raises(BadInput, match="expected a results folder of format 2, got 1"):
             bench(TINY, out, **some)
+
+
+def test_what_is_left_is_told_and_silent_where_no_bars_are_wanted(capsys):
+    with tempfile.TemporaryDirectory() as out:
+        bench(TINY, out, methods=["bulk_3", "unet"], fabric=CPU)
+        said = [line for line in capsys.readouterr().out.splitlines() if "runs to do" in line]
+        assert [line.split(":")[0] for line in said] == [
+            f"{left} of 2 runs to do, 1 at a time" for left in (2, 1)
+        ]
+        bench(TINY, out, methods=["bulk_3", "unet", "bulk_4"], fabric=CPU, progress=False)
+        assert "to do" not in capsys.readouterr().out
+
+
+def test_a_longer_plan_takes_longer():
+    entries = [LADDER[name] for name in ("bulk_3", "unet", "vnet")]
+    told = expected_s(plan_runs(entries, (0,), profile=PROFILES["smoke"], data="anywhere"))
+    assert (
+        0 < told["bulk_3-seed0"] < told["unet-seed0"] < told["vnet-seed0"] and expected_s([]) == {}
+    )
