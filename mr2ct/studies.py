@@ -33,7 +33,7 @@ from .losses import L1, L2, HingeHuber, Huber, MaxPooled
 from .maps import judge_maps, keep_maps
 from .meta_reweighting import USEFUL, MetaPGAN, meta_for
 from .outlines import few_and_many, outline_entries, segment_and_score
-from .record import Record, origin_of, read_study, results_folder
+from .record import Record, forget_runs, origin_of, read_study, results_folder
 from .report import leaderboard
 from .run_folder import environment, start_fabric
 from .runs import How, Run, Work, choose_workers, plan_runs, run_all
@@ -289,6 +289,7 @@ def run_study(
     results: str | Path | None = None,
     seeds: int | Sequence[int] | None = None,
     methods: Sequence[str] | None = None,
+    again: Sequence[str] = (),
     fabric: Fabric | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -302,6 +303,7 @@ def run_study(
         results: folder of recorded studies; None: the tables stay in work/name.
         seeds: how many, or which; None: one at `smoke`, three else.
         methods: names of some of its entries; None: all.
+        again: entries whose settings have changed: what is recorded of them is left out, and made anew.
         fabric: from `start_fabric`.
         workers: runs at a time; None: as the machine allows.
         progress: show bars.
@@ -323,6 +325,8 @@ def run_study(
     record = Record.open(out, _config(study, profile))
     if results is not None and (Path(results) / study.name / "runs.csv").is_file():
         record.join(Path(results) / study.name)
+    for run in forget_runs(record, again):
+        shutil.rmtree(out / "runs" / run, ignore_errors=True)
     plan = plan_study(study, profile, folder=out, seeds=seeds, methods=methods)
     record.write(order)
     after = None if results is None else partial(_check_runs, record)

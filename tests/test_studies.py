@@ -76,6 +76,23 @@ def test_moved_training_cts_are_scored_on_the_true_one(tmp_path: Path):
     assert (data[0] / "ct_true.nii.gz").read_bytes() == (data[8] / "ct_true.nii.gz").read_bytes()
 
 
+def test_a_method_whose_settings_changed_is_made_anew_and_no_other(tmp_path: Path):
+    study = some("ladder_laptop", "bulk_3", "unet")
+    folder = run_study(study, TINY, work=tmp_path, **QUIET)
+    before, rows = ((folder / name).read_text() for name in ("runs.csv", "cases.csv"))
+    changed = [
+        replace(e, build=LADDER["pgan"].build) if e.name == "unet" else e for e in study.entries
+    ]
+    changed = replace(study, entries=tuple(changed))
+    run_study(changed, TINY, work=tmp_path, **QUIET)
+    assert (folder / "runs.csv").read_text() == before, "unasked, what is recorded stays"
+    run_study(changed, TINY, work=tmp_path, again=["unet"], **QUIET)
+    after = (folder / "cases.csv").read_text()
+    kept = [line for line in rows.splitlines() if "bulk_3" in line]
+    assert kept == [line for line in after.splitlines() if "bulk_3" in line] and after != rows
+    assert not faults(folder)
+
+
 def test_patients_who_never_met(monkeypatch, tmp_path: Path):
     monkeypatch.setenv("MR2CT_HOME", str(tmp_path))
     for seed in range(3):  # two MR, one CT
