@@ -287,7 +287,7 @@ def read_config(folder: str | Path) -> dict[str, Any]:
             "record it anew with this version, or read it with the one that wrote it"
         )
     size, sizes = config.get("profile", {"name": ""}), config.get("profiles", {})
-    if not isinstance(size, dict) or not isinstance(size.get("name"), str):
+    if not isinstance(size, dict) or not isinstance(size.get("name", ""), str):
         raise BadInput(f"{path}: expected a profile with a name, got {size!r:.80}")
     if not isinstance(sizes, dict) or not all(isinstance(v, dict) for v in sizes.values()):
         raise BadInput(f"{path}: expected profiles by what varies, got {sizes!r:.80}")
