@@ -76,6 +76,7 @@ _MODULES = (
     "runs",
     "benchmark",
     "adaptation",
+    "feature_weights",
     "maps",
     "outlines",
     "theatre",

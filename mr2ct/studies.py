@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['Values', 'STUDIES', 'MissingData', 'as_given', 'a_quarter', 'three_quarters', 'aligned_world', 'moved_world',
-           'misaligned_world', 'channels_world', 'two_worlds', 'contest_world', 'unpaired_world', 'Study', 'in_words',
-           'plan_study', 'place_in', 'run_study', 'find_study_by_name', 'describe_record', 'describe_results',
-           'channel_entries', 'loss_entries', 'rival_entries', 'lever_entries', 'meta_pgan_long', 'contest_entries',
-           'plateau_entries', 'quarter_in_batches', 'pelvis_size', 'quarter_of_the_pair', 'one_and_two_budgets',
-           'keep_leaderboard', 'describe_studies', 'run_studies', 'study_facts']
+           'misaligned_world', 'channels_world', 'two_worlds', 'contest_world', 'unpaired_world', 'weights_world',
+           'Study', 'in_words', 'plan_study', 'place_in', 'run_study', 'find_study_by_name', 'describe_record',
+           'describe_results', 'channel_entries', 'loss_entries', 'rival_entries', 'lever_entries', 'meta_pgan_long',
+           'contest_entries', 'plateau_entries', 'quarter_in_batches', 'pelvis_size', 'quarter_of_the_pair',
+           'one_and_two_budgets', 'keep_leaderboard', 'describe_studies', 'run_studies', 'study_facts']
 
 # %% ../nbs/51_misalignment.ipynb #804084bb
 import shutil
@@ -27,6 +27,7 @@ from .benchmark import train_and_score
 from .cyclegan import cyclegan_for
 from .downloads import home
 from .errors import BadInput
+from .feature_weights import feature_entries, nets_lacking, score_with_weights
 from .files import whole_file
 from .ladder import LADDER, Entry, sized
 from .losses import L1, L2, HingeHuber, Huber, MaxPooled
@@ -50,7 +51,7 @@ Values = Mapping[str, Any]
 
 
 class MissingData(BadInput):
-    """A study whose patients are not on this machine."""
+    """A study whose patients or feature networks are not on this machine."""
 
 
 def as_given(profile: Profile, values: Values) -> Profile:
@@ -156,6 +157,20 @@ def unpaired_world(folder: Path, profile: Profile, values: Values) -> Path:
             f"{found}: expected MR and CT of different patients, found nothing; data_scripts/pelvis_unpaired.py makes them"
         )
     return found
+
+
+def weights_world(folder: Path, profile: Profile, values: Values) -> Path:
+    """Phantoms whose pairs fit, if trained feature networks are at hand where they are asked for.
+
+    Args:
+        folder, profile, values: see `Study.world`.
+
+    Raises:
+        MissingData: they are not on this machine.
+    """
+    if values["weights"] == "trained" and (lacking := nets_lacking()):
+        raise MissingData(f"weights: expected trained ones, got none for {lacking[0]}")
+    return aligned_world(folder, profile, values)
 
 # %% ../nbs/51_misalignment.ipynb #ad092fc9
 @dataclass(frozen=True)
@@ -672,6 +687,8 @@ _STUDIES = (
     Study("meta_contest", "Which of four published networks draws the best bone from misaligned pairs?", "36_trust",
           tuple(contest_entries()), contest_world, quarter_of_the_pair,
           {"data": ("phantoms", "porcine")}, score_with_bone, keep_volumes),
+    Study("features", "What do trained feature networks change beside random ones?", "33_contextual",
+          tuple(feature_entries()), weights_world, varies={"weights": ("random", "trained")}, work=score_with_weights),
     Study("xray", "Whose synthetic CT finds a patient in X-ray images best, and does that follow the MAE?", "42_xray",
           (*xray_entries(), _CYCLES[1]), work=score_by_xray),
     Study("misalignment", "What does a millimetre of misalignment cost each published method?", "51_misalignment",
