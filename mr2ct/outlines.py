@@ -40,7 +40,7 @@ BOUNDS: dict[str, Pair] = {"true_pair": true_pair, "mr_trained": mr_alone}
 
 
 def segmenter_for(channels: int, profile: Profile) -> TwoChannelUNet:
-    """The segmenter at the size of a profile; where it is published, as the seed has it.
+    """The segmenter at the size of a profile, with half of its updates; where it is published, as the seed has it.
 
     Args:
         channels: not used; a segmenter sees two images whatever the MR has.
@@ -55,7 +55,7 @@ def segmenter_for(channels: int, profile: Profile) -> TwoChannelUNet:
         "learning_rate": 2e-3,
         "balance": 0.5,
     }
-    return TwoChannelUNet(len(STRUCTURES) + 1, profile.steps, **small)
+    return TwoChannelUNet(len(STRUCTURES) + 1, max(1, profile.steps // 2), **small)
 
 
 def outline_entries() -> tuple[Entry, ...]:
@@ -122,7 +122,8 @@ def segment_and_score(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[st
     scores = score_structures(net.segment(slices.images), slices)
     rows = [_row(run.keys, case, scores[scores.case == case.id], made) for case in test]
     size = sum(p.numel() for p in net.parameters())
-    own = {"samples": run.profile.samples, "train_s": round(spent.seconds, 2), "parameters": size}
+    seen = net.steps * run.profile.batch_size
+    own = {"samples": seen, "train_s": round(spent.seconds, 2), "parameters": size}
     return rows, facts or own | {"peak_mb": round(spent.peak_mb), "features": ""}
 
 # %% ../nbs/workshop/51_outlines.ipynb #8273eb82
