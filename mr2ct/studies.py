@@ -22,7 +22,13 @@ from typing import Any
 import pandas as pd
 from lightning_fabric import Fabric
 
-from .adaptation import adapt_and_score, adaptation_entries, heads_world
+from mr2ct.adaptation import (
+    adapt_and_score,
+    adaptation_entries,
+    heads_size,
+    heads_world,
+    vessel_entries,
+)
 from .benchmark import train_and_score
 from .cyclegan import cyclegan_for
 from .downloads import home
@@ -696,7 +702,9 @@ _STUDIES = (
     Study("segmentation", "What is gradient consistency worth to a segmenter, with few and with many patients?",
           "40_segmentation", outline_entries(), varies={"training_cases": few_and_many}, work=segment_and_score),
     Study("sifa", "Do labels of TOF travel to SWI, and which lever helps?", "41_sifa",
-          adaptation_entries(), heads_world, as_given, {"structure": ("brain", "artery")}, adapt_and_score),
+          adaptation_entries(), heads_world, heads_size, {"structure": ("brain",)}, adapt_and_score),
+    Study("sifa_vessels", "How fine must the segmenter be for labels of thin vessels to travel?", "41_sifa",
+          vessel_entries(), heads_world, heads_size, {"structure": ("artery",)}, adapt_and_score),
 )  # fmt: skip
 STUDIES: dict[str, Study] = {study.name: study for study in _STUDIES}
 
