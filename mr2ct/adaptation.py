@@ -206,7 +206,7 @@ def adaptation_entries() -> tuple[Entry, ...]:
     ]
     return (*bounds, *variants)
 
-
+# %% ../nbs/workshop/51_adaptation.ipynb #08542838
 def vessel_entries() -> tuple[Entry, ...]:
     """The bounds, and SIFA with three strides of its segmenter: what thin structures ask about."""
     names = ("source_only", "target_only", "sifa_stride_8", "sifa", "sifa_stride_2")
