@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PARTS_OF_WORLD', 'FIELD_MM', 'heads_world', 'read_world', 'Plain', 'adaptation_entries', 'vessel_entries',
-           'heads_size', 'adapt_and_score']
+           'heads_size', 'contest_alarms', 'alarm_size', 'adapt_and_score']
 
 # %% ../nbs/workshop/51_adaptation.ipynb #436478bc
 import json
@@ -225,6 +225,34 @@ def heads_size(profile: Profile, values: Mapping[str, Any]) -> Profile:
         return profile
     crop = 0.75 if values["structure"] == "brain" else 1.5
     return replace(profile.scaled("heads", samples=1 / 6, crop=crop), batch_size=2)
+
+# %% ../nbs/workshop/51_adaptation.ipynb #bda026e7
+_TINY = Sizes(4, (8,), 4, "instance", 0.0, 4, 1, 1, 16, 2)
+_CONTESTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "calm": ("discriminators at a quarter of the rate", {"discriminator_rate": 2.5e-4}),
+    "even": ("one rate for all", {}),
+    "lost": ("discriminators at a hundred times the rate of all else", {"rate": 2e-5, "task_rate": 2e-5, "discriminator_rate": 2e-3}),
+}  # fmt: skip
+
+
+def contest_alarms() -> tuple[Entry, ...]:
+    """Tiny SIFAs: two whose contests are healthy, and one whose discriminators are made to win."""
+    even = {"sizes": _TINY, "rate": 1e-3, "task_rate": 1e-3}
+    return tuple(
+        Entry(name, "41_sifa", partial(_sifa, **even | options), says, needs="unpaired")
+        for name, (says, options) in _CONTESTS.items()
+    )
+
+
+def alarm_size(profile: Profile, values: Mapping[str, Any]) -> Profile:
+    """A twentieth of the samples, two slices a step, on half the pixels a side.
+
+    Args:
+        profile, values: see `heads_size`.
+    """
+    if profile.published:
+        return profile
+    return replace(profile.scaled("alarm", samples=0.05, crop=0.5), batch_size=2)
 
 # %% ../nbs/workshop/51_adaptation.ipynb #f590e51c
 def adapt_and_score(run: Run, how: How) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -33,7 +33,6 @@ INCOMPLETE = (
     "meta_levers",
     "meta_maps",
     "meta_rivals",
-    "pelvis_unpaired",
     "views",
 )
 """Folders recorded before rows were traced to runs. A study that is recorded anew leaves this list; none may enter it."""

@@ -25,6 +25,8 @@ from lightning_fabric import Fabric
 from mr2ct.adaptation import (
     adapt_and_score,
     adaptation_entries,
+    alarm_size,
+    contest_alarms,
     heads_size,
     heads_world,
     vessel_entries,
@@ -705,6 +707,8 @@ _STUDIES = (
           adaptation_entries(), heads_world, heads_size, {"structure": ("brain",)}, adapt_and_score),
     Study("sifa_vessels", "How fine must the segmenter be for labels of thin vessels to travel?", "41_sifa",
           vessel_entries(), heads_world, heads_size, {"structure": ("artery",)}, adapt_and_score),
+    Study("sifa_alarm", "Does the alarm ring when discriminators win, and only then?", "41_sifa",
+          contest_alarms(), heads_world, alarm_size, {"structure": ("brain",)}, adapt_and_score),
 )  # fmt: skip
 STUDIES: dict[str, Study] = {study.name: study for study in _STUDIES}
 

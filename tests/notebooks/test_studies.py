@@ -38,7 +38,7 @@ QUIET = {"workers": 1, "progress": False}
 
 def test_every_study_is_built_at_every_profile():
     facts = study_facts()
-    assert len(STUDIES) == 17 and list(facts) == list(STUDIES)
+    assert len(STUDIES) == 18 and list(facts) == list(STUDIES)
     for study in STUDIES.values():
         assert study.asks.endswith("?") and study.chapter[:2].isdigit()
         assert len({entry.name for entry in study.entries}) == len(study.entries)
