@@ -6,6 +6,7 @@
 __all__ = ['Failed', 'in_options', 'options_of', 'usage_line', 'notices_on_stderr']
 
 # %% ../nbs/workshop/55_terminal.ipynb #bc31ae0e
+import os
 import re
 import sys
 import warnings
@@ -70,7 +71,7 @@ def usage_line(error: Exception, words: str) -> str:
 
 @contextmanager
 def notices_on_stderr(program: str, options: Iterable[str] = ()) -> Iterator[None]:
-    """Show each `Notice` as one line on stderr; other warnings as Python does.
+    """Show each `Notice` as one line on stderr, other warnings as Python does; in a log file, bars move twice a minute.
 
     >>> import contextlib, io
     >>> from mr2ct.errors import notice
@@ -84,6 +85,8 @@ def notices_on_stderr(program: str, options: Iterable[str] = ()) -> Iterator[Non
         options: see `in_options`.
     """
     options = list(options)
+    if not sys.stderr.isatty():  # tqdm reads it when it is imported, in worker processes too
+        os.environ.setdefault("TQDM_MININTERVAL", "30")
     with warnings.catch_warnings():
         usual = warnings.showwarning
         warnings.simplefilter("always", Notice)

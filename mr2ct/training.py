@@ -332,7 +332,9 @@ def _train(run: _Run, steps: range, saved: dict[str, Any] | None) -> None:
             _note_features(run, step == steps.start)
             done, last = step + 1, step + 1 == steps.stop
             if done % LOG_EVERY == 0 or last:
-                bar.set_postfix({k: f"{v:.4f}" for k, v in list(log.flush(done).items())[:3]})
+                bar.set_postfix(
+                    {k: f"{v:.4f}" for k, v in list(log.flush(done).items())[:3]}, refresh=False
+                )
                 if run.watch:
                     run.watch(done, method)
             if done % run.save_every == 0 or last or stop.is_set():

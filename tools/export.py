@@ -184,11 +184,17 @@ def main(root: Path) -> int:
             print(f"wrote the tables of {name}")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
+        before = {p.relative_to(root): p.read_bytes() for p in notebooks(root)}
         clean_and_export(root, out)
-        wanted = generated(out) | {p.relative_to(root) for p in notebooks(root)}
+        wanted = generated(out) | set(before)
         changed = 0
         for path in sorted(wanted):
             new = (out / path).read_bytes()
+            if path in before and (root / path).read_bytes() != before[path]:
+                print(
+                    f"{path}: saved or executed meanwhile, so it is left as it is; export once more"
+                )
+                continue
             if not (root / path).exists() or (root / path).read_bytes() != new:
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
                 (root / path).write_bytes(new)
