@@ -28,7 +28,6 @@ FORMAT = 2
 
 INCOMPLETE = (
     "channels",
-    "losses_by_shift",
     "meta_contest",
     "meta_levers",
     "meta_maps",
