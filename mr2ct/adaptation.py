@@ -215,7 +215,7 @@ def vessel_entries() -> tuple[Entry, ...]:
 
 
 def heads_size(profile: Profile, values: Mapping[str, Any]) -> Profile:
-    """A sixth of the samples, two slices a step; small slices for the brain, larger ones for vessels, which are thin.
+    """A sixth of the samples, two a step, on small slices for the brain; half of it on larger ones for vessels, which are thin.
 
     Args:
         profile: a published one is left as it is.
@@ -223,8 +223,12 @@ def heads_size(profile: Profile, values: Mapping[str, Any]) -> Profile:
     """
     if profile.published:
         return profile
-    crop = 0.75 if values["structure"] == "brain" else 1.5
-    return replace(profile.scaled("heads", samples=1 / 6, crop=crop), batch_size=2)
+    size = (
+        {"samples": 1 / 6, "crop": 0.75}
+        if values["structure"] == "brain"
+        else {"samples": 1 / 12, "crop": 1.5}
+    )
+    return replace(profile.scaled("heads", **size), batch_size=2)
 
 # %% ../nbs/workshop/51_adaptation.ipynb #bda026e7
 _TINY = Sizes(4, (8,), 4, "instance", 0.0, 4, 1, 1, 16, 2)
